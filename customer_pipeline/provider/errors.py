@@ -1,0 +1,86 @@
+"""What can go wrong at the provider, as types that say what to do. They carry facts, never a body or a secret."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestFacts:
+    """What is known of the request that failed.
+
+    Attributes:
+        method: the HTTP method.
+        url: the URL without userinfo and without query values.
+        status: the HTTP status, or None when no response arrived.
+        attempts: how often it was sent, the last one included.
+        elapsed: from the first attempt to the failure.
+        request_id: the provider's own id of the last attempt, where it gives one.
+    """
+
+    method: str
+    url: str
+    status: int | None
+    attempts: int
+    elapsed: timedelta
+    request_id: str | None
+
+    def __str__(self) -> str:
+        status = "no response" if self.status is None else f"status {self.status}"
+        text = f"{self.method} {self.url}: {status}, {self.attempts} attempt(s) in {self.elapsed.total_seconds():.1f} s"
+        return f"{text}, request id {self.request_id}" if self.request_id else text
+
+
+class ProviderError(Exception):
+    """Base of the four failures of a provider.
+
+    Attributes:
+        reason: what happened, in one sentence.
+        advice: what to do next, in one sentence.
+        request: the facts of the request.
+        transient: whether asking again later can succeed without a person changing anything.
+    """
+
+    transient = False
+    advice = ""
+
+    def __init__(self, reason: str, request: RequestFacts, *, advice: str | None = None) -> None:
+        self.reason = reason
+        self.request = request
+        if advice is not None:
+            self.advice = advice
+        super().__init__(f"{reason} ({request}). {self.advice}")
+
+
+class ProviderUnavailable(ProviderError):  # noqa: N818 -- the design's word
+    """The provider is down: refused, timed out, cut off, or a 5xx."""
+
+    transient = True
+    advice = "Nothing to do now: the window stays a gap until a later run publishes it."
+
+
+class ProviderThrottled(ProviderError):  # noqa: N818 -- the design's word
+    """The provider asks for fewer requests (429, or 503 with a wait).
+
+    Attributes:
+        wait: how long the provider asked to wait, where it said so.
+    """
+
+    transient = True
+    advice = "Nothing to do now; if it recurs, ask for fewer requests: larger pages, or a later retry."
+
+    def __init__(self, reason: str, request: RequestFacts, *, wait: timedelta | None = None) -> None:
+        self.wait = wait
+        super().__init__(reason, request)
+
+
+class ProviderRejected(ProviderError):  # noqa: N818 -- the design's word
+    """The provider refuses the request as such: bad credentials, bad filter, unknown endpoint. Asking again is useless."""
+
+    advice = "Correct the credentials or the profile, then re-materialize the window."
+
+
+class ProviderMisbehaved(ProviderError):  # noqa: N818 -- the design's word
+    """The provider's answer cannot be trusted: a loop, drift, the wrong content type, an unparseable body."""
+
+    transient = True
+    advice = "Compare the profile with the provider's documentation; the window stays a gap until a run succeeds."

@@ -1,0 +1,301 @@
+"""The profile: one YAML file that describes one provider. The schema, its loading, and its errors."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from customer_pipeline.customers.mapping import JmesPath
+from customer_pipeline.customers.mapping import Mapping as CustomerMapping
+
+_SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class ProfileError(ValueError):
+    """A profile that cannot be used; the message names the file, the field and the fix."""
+
+
+def _duration(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip())
+    if not match:
+        raise ValueError(f"{value!r} is no duration; write a number with a unit, such as 500ms, 30s, 5m or 1h")
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+
+
+Duration = Annotated[timedelta, Field(ge=timedelta(0)), BeforeValidator(_duration, json_schema_input_type=str)]
+SecretReference = Annotated[
+    str,
+    Field(pattern=r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$", description="A secret's environment variable: `${NAME}`."),
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoAuth(_Strict):
+    """No credentials."""
+
+    type: Literal["none"]
+
+
+class BearerAuth(_Strict):
+    """`Authorization: Bearer <token>`."""
+
+    type: Literal["bearer"]
+    token: SecretReference
+
+
+class ApiKeyAuth(_Strict):
+    """A key in a header or a query parameter."""
+
+    type: Literal["api_key"]
+    name: str = Field(min_length=1, description="Name of the header or query parameter.")
+    place: Literal["header", "query"] = Field("header", alias="in")
+    value: SecretReference
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class BasicAuth(_Strict):
+    """HTTP basic authentication."""
+
+    type: Literal["basic"]
+    username: str
+    password: SecretReference
+
+
+Auth = Annotated[NoAuth | BearerAuth | ApiKeyAuth | BasicAuth, Field(discriminator="type")]
+
+
+class SentDatetimes(_Strict):
+    """The datetime format that the provider is sent in `{since}` and `{until}`."""
+
+    format: str = Field("rfc3339", description="`rfc3339`, `epoch_s`, `epoch_ms`, or a strftime pattern.")
+    digits: Annotated[int, Field(ge=0, le=6)] = Field(6, description="Fractional digits, for rfc3339.")
+    offset: Literal["Z", "+00:00"] = Field("Z", description="How UTC is written, for rfc3339.")
+
+    @model_validator(mode="after")
+    def _format_is_known(self) -> Self:
+        if self.format not in {"rfc3339", "epoch_s", "epoch_ms"} and "%" not in self.format:
+            raise ValueError(f"{self.format!r} is no format; use rfc3339, epoch_s, epoch_ms or a strftime pattern")
+        return self
+
+
+class ListEndpoint(_Strict):
+    """The endpoint that lists customers changed since an instant."""
+
+    path: str = Field(description="Path below the base URL; it may hold a query string.")
+    query: dict[str, str] = Field(
+        default_factory=dict,
+        description="Query parameters; `{since}` and `{until}` are replaced, so a filter expression works too.",
+    )
+    datetimes: SentDatetimes = SentDatetimes()
+    records: JmesPath = Field("@", description="Where the records are in the body; `@` for the root.")
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the provider is told where the window ends."""
+        return any("{until}" in value for value in self.query.values())
+
+    @property
+    def filtered(self) -> bool:
+        """Whether the provider is told where the window starts."""
+        return any("{since}" in value for value in self.query.values())
+
+
+class _Pagination(_Strict):
+    """What every style has.
+
+    Attributes:
+        order: how the list is sorted by `updated_at`: the walk then continues by value, which no edit can shift.
+        stable: the provider guarantees that edits during a walk move no other record (a keyset or snapshot cursor).
+        size_param: query parameter that asks for a page size.
+        size: records asked for in a page.
+        total: where the body says how many records the whole list has.
+    """
+
+    order: Literal["ascending", "descending", "unspecified"] = "unspecified"
+    stable: bool = False
+    size_param: str | None = None
+    size: Annotated[int, Field(ge=1, le=100_000)] = 100
+    total: JmesPath | None = None
+
+
+class _Positional(_Pagination):
+    short_page_is_last: bool = Field(False, description="The provider never shortens a page but the last.")  # noqa: FBT003
+
+    @model_validator(mode="after")
+    def _is_not_stable(self) -> Self:
+        if self.stable:
+            raise ValueError("positions shift when records are edited; remove `stable`, and say the `order` if you can")
+        return self
+
+
+class PageNumber(_Positional):
+    """A page number in the query."""
+
+    style: Literal["page_number"]
+    page_param: str = "page"
+    first_page: int = 1
+    total_pages: JmesPath | None = Field(None, description="Where the body says how many pages there are.")
+
+
+class Offset(_Positional):
+    """A record offset in the query."""
+
+    style: Literal["offset"]
+    offset_param: str = "offset"
+
+
+class Cursor(_Pagination):
+    """A cursor in the body, sent back in the query."""
+
+    style: Literal["cursor"]
+    cursor: JmesPath = Field(description="Where the body holds the next cursor; null or empty at the end.")
+    cursor_param: str = "cursor"
+
+
+class NextLink(_Pagination):
+    """A link to the next page in the body."""
+
+    style: Literal["next_link"]
+    link: JmesPath = Field(description="Where the body holds the next link; null or empty at the end.")
+
+
+class LinkHeader(_Pagination):
+    """A `Link` header with `rel="next"` (RFC 8288)."""
+
+    style: Literal["link_header"]
+
+
+class NextHeader(_Pagination):
+    """A named header that holds the next link or the next cursor."""
+
+    style: Literal["next_header"]
+    header: str
+    cursor_param: str | None = Field(None, description="Query parameter for the header's value; without it, a link.")
+
+
+class LastId(_Pagination):
+    """The last record's id in the query, with a has-more flag in the body."""
+
+    style: Literal["last_id"]
+    id_param: str = "starting_after"
+    has_more: JmesPath = "has_more"
+
+
+Pagination = Annotated[
+    PageNumber | Offset | Cursor | NextLink | LinkHeader | NextHeader | LastId, Field(discriminator="style")
+]
+
+
+class Timeouts(_Strict):
+    """Longest waits for the connection and between two bytes of an answer."""
+
+    connect: Duration = timedelta(seconds=5)
+    read: Duration = timedelta(seconds=30)
+
+
+class Retry(_Strict):
+    """Retries of transient errors: exponential backoff with full jitter."""
+
+    attempts: Annotated[int, Field(ge=1, le=100)] = Field(5, description="Tries of one request, the first included.")
+    base: Duration = Field(timedelta(milliseconds=500), description="Upper bound of the first wait; it doubles.")
+    cap: Duration = Field(timedelta(seconds=30), description="Upper bound of any wait.")
+    budget: Duration = Field(timedelta(minutes=2), description="All waiting of one walk together.")
+
+
+class Profile(CustomerMapping):
+    """One provider."""
+
+    name: str = Field(pattern="^[a-z0-9][a-z0-9_-]*$")
+    base_url: str = Field(pattern=r"^(https?://|\$\{)", description="May hold `${NAME}` references.")
+    auth: Auth = NoAuth(type="none")
+    headers: dict[str, str] = Field(default_factory=dict, description="Extra headers; may hold `${NAME}` references.")
+    list: ListEndpoint
+    pagination: Pagination
+    lookback: Duration = timedelta(minutes=5)
+    timeouts: Timeouts = Timeouts()
+    retry: Retry = Retry()
+    request_id_header: str = "X-Request-Id"
+    future_margin: Duration = Field(
+        timedelta(minutes=5), description="How far `updated_at` may lie ahead of the provider's clock."
+    )
+
+    @model_validator(mode="after")
+    def _walk_is_possible(self) -> Self:
+        if self.pagination.order == "ascending" and not self.list.filtered:
+            raise ValueError("pagination.order: ascending needs `{since}` in list.query, to continue by value")
+        return self
+
+    def secret_names(self) -> frozenset[str]:
+        """Return the names of the environment variables that the profile refers to."""
+        return frozenset(name for text in _texts(self.model_dump()) for name in _SECRET.findall(text))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def shipped_profiles() -> dict[str, Path]:
+    """Return the profiles that come with the package, by name."""
+    folder = resources.files("customer_pipeline.provider") / "profiles"
+    return {Path(str(entry)).stem: Path(str(entry)) for entry in folder.iterdir() if entry.name.endswith(".yaml")}
+
+
+def load_profile(name_or_path: str | os.PathLike[str]) -> Profile:
+    """Load a shipped profile by its name, or any profile by its path.
+
+    Raises:
+        ProfileError: naming the file, the field and what is expected there.
+    """
+    shipped = shipped_profiles()
+    path = shipped.get(os.fspath(name_or_path), Path(name_or_path))
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ProfileError(
+            f"{path}: there is no such profile; give a path, or the name of a shipped one: {', '.join(sorted(shipped))}"
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ProfileError(f"{path}: not readable as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ProfileError(f"{path}: a profile is a mapping at the top level, not {type(content).__name__}")
+    try:
+        return Profile.model_validate(content)
+    except ValidationError as error:
+        lines = [f"{path}: {'.'.join(map(str, line['loc'])) or 'profile'}: {line['msg']}" for line in error.errors()]
+        raise ProfileError("\n".join(lines)) from None
+
+
+def resolve(text: str, environment: Mapping[str, str]) -> str:
+    """Replace every `${NAME}` in `text` by the environment's value.
+
+    Raises:
+        ProfileError: if a variable is missing or empty; the message names it.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if not (found := environment.get(match[1])):
+            raise ProfileError(f"the environment variable {match[1]} is not set; the profile refers to it")
+        return found
+
+    return _SECRET.sub(value, text)
