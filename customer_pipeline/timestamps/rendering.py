@@ -1,3 +1,11 @@
+"""Other renderings: what the sandbox provider serves, and epoch numbers."""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import format_datetime
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def epoch_microseconds(instant: datetime) -> int:
     """Return whole microseconds since 1970."""
     return (instant - _EPOCH) // timedelta(microseconds=1)
