@@ -37,18 +37,19 @@ class ProviderError(Exception):
         reason: what happened, in one sentence.
         advice: what to do next, in one sentence.
         request: the facts of the request.
+        wait: how long the provider asked to wait before the next request, where it said so.
         transient: whether asking again later can succeed without a person changing anything.
     """
 
     transient = False
     advice = ""
 
-    def __init__(self, reason: str, request: RequestFacts, *, advice: str | None = None) -> None:
+    def __init__(self, reason: str, request: RequestFacts, *, wait: timedelta | None = None) -> None:
         self.reason = reason
         self.request = request
-        if advice is not None:
-            self.advice = advice
-        super().__init__(f"{reason} ({request}). {self.advice}")
+        self.wait = wait
+        asked = f"; it asks to wait {wait.total_seconds():.0f} s" if wait is not None else ""
+        super().__init__(f"{reason}{asked} ({request}). {self.advice}")
 
 
 class ProviderUnavailable(ProviderError):  # noqa: N818 -- the design's word
@@ -59,18 +60,10 @@ class ProviderUnavailable(ProviderError):  # noqa: N818 -- the design's word
 
 
 class ProviderThrottled(ProviderError):  # noqa: N818 -- the design's word
-    """The provider asks for fewer requests (429, or 503 with a wait).
-
-    Attributes:
-        wait: how long the provider asked to wait, where it said so.
-    """
+    """The provider asks for fewer requests (429)."""
 
     transient = True
-    advice = "Nothing to do now; if it recurs, ask for fewer requests: larger pages, or a later retry."
-
-    def __init__(self, reason: str, request: RequestFacts, *, wait: timedelta | None = None) -> None:
-        self.wait = wait
-        super().__init__(reason, request)
+    advice = "Nothing to do now; if it recurs, raise pagination.size or retry.budget in the profile."
 
 
 class ProviderRejected(ProviderError):  # noqa: N818 -- the design's word

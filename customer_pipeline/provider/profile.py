@@ -102,6 +102,10 @@ class ListEndpoint(_Strict):
     )
     datetimes: SentDatetimes = SentDatetimes()
     records: JmesPath = Field("@", description="Where the records are in the body; `@` for the root.")
+    content_types: tuple[str, ...] = Field(
+        ("application/json", "text/json"), description="Media types that are parsed as JSON, besides any `+json`."
+    )
+    no_content_is_empty: bool = Field(default=False, description="A 204 means that there are no records.")
 
     @property
     def bounded(self) -> bool:
@@ -123,6 +127,7 @@ class _Pagination(_Strict):
         size_param: query parameter that asks for a page size.
         size: records asked for in a page.
         total: where the body says how many records the whole list has.
+        max_passes: how often a walk by position is repeated until two passes agree.
     """
 
     order: Literal["ascending", "descending", "unspecified"] = "unspecified"
@@ -130,10 +135,11 @@ class _Pagination(_Strict):
     size_param: str | None = None
     size: Annotated[int, Field(ge=1, le=100_000)] = 100
     total: JmesPath | None = None
+    max_passes: Annotated[int, Field(ge=2, le=100)] = 10
 
 
 class _Positional(_Pagination):
-    short_page_is_last: bool = Field(False, description="The provider never shortens a page but the last.")  # noqa: FBT003
+    short_page_is_last: bool = Field(default=False, description="The provider never shortens a page but the last.")
 
     @model_validator(mode="after")
     def _is_not_stable(self) -> Self:
@@ -201,10 +207,11 @@ Pagination = Annotated[
 
 
 class Timeouts(_Strict):
-    """Longest waits for the connection and between two bytes of an answer."""
+    """Longest waits: for the connection, between two bytes of an answer, and for a whole answer."""
 
     connect: Duration = timedelta(seconds=5)
     read: Duration = timedelta(seconds=30)
+    total: Duration = timedelta(minutes=2)
 
 
 class Retry(_Strict):
@@ -213,7 +220,7 @@ class Retry(_Strict):
     attempts: Annotated[int, Field(ge=1, le=100)] = Field(5, description="Tries of one request, the first included.")
     base: Duration = Field(timedelta(milliseconds=500), description="Upper bound of the first wait; it doubles.")
     cap: Duration = Field(timedelta(seconds=30), description="Upper bound of any wait.")
-    budget: Duration = Field(timedelta(minutes=2), description="All waiting of one walk together.")
+    budget: Duration = Field(timedelta(minutes=2), description="All waiting between tries of one run together.")
 
 
 class Profile(CustomerMapping):

@@ -1,0 +1,49 @@
+"""The provider client: what the rest of the project sees of a provider."""
+
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from customer_pipeline.provider.profile import Profile
+from customer_pipeline.provider.transport import Transport
+from customer_pipeline.provider.walk import Walk
+from customer_pipeline.windows import Window
+
+
+class ProviderClient:
+    """Walks one provider over one HTTP session; use one client a run, since the retry budget is the run's.
+
+    Args:
+        profile: what the provider is like.
+        environment: where the profile's `${NAME}` references are looked up.
+        sleep: how retries wait, in seconds.
+
+    Raises:
+        ProfileError: if an environment variable that the profile names is not set.
+    """
+
+    def __init__(
+        self, profile: Profile, environment: Mapping[str, str], *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.profile = profile
+        self._transport = Transport(profile, environment, sleep=sleep)
+
+    def walk(self, window: Window) -> Walk:
+        """Return a walk over every record whose `updated_at` lies in the window or in the lookback before it."""
+        return Walk(self._transport, self.profile, window)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"ProviderClient({self.profile.name!r})"

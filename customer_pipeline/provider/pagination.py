@@ -1,0 +1,196 @@
+"""From one page to the next, for each style that a profile can name; no HTTP, no knowledge of windows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jmespath
+from requests.structures import CaseInsensitiveDict
+from requests.utils import parse_header_links
+
+from customer_pipeline.provider import profile as schema
+
+
+class PaginationError(ValueError):
+    """An answer that does not say what its style promises; the message quotes nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How the next page is asked for: more query parameters, or a link instead of the list's URL."""
+
+    params: Mapping[str, str]
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What a paginator may look at.
+
+    Attributes:
+        document: the parsed body.
+        headers: the answer's headers.
+        count: records on this page.
+        total_count: records on this page and those before it in the same pass.
+        last_id: id of the last record, or None.
+    """
+
+    document: Any
+    headers: CaseInsensitiveDict[str]
+    count: int
+    total_count: int
+    last_id: str | None
+
+
+class Paginator(Protocol):
+    """One pass over a list."""
+
+    def first(self) -> Turn:
+        """Return how the first page is asked for."""
+
+    def after(self, page: Arrived) -> Turn | None:
+        """Return how the page after `page` is asked for, or None at the end.
+
+        Raises:
+            PaginationError: if the answer does not say what the style promises.
+        """
+
+
+def paginator(style: schema.Pagination) -> Paginator:
+    """Return a paginator at the beginning of a pass."""
+    match style:
+        case schema.PageNumber():
+            return _PageNumber(style)
+        case schema.Offset():
+            return _Offset(style)
+        case schema.LastId():
+            return _LastId(style)
+        case _:
+            return _Token(style)
+
+
+def total_of(style: schema.Pagination, document: Any) -> int | None:
+    """Return the total that a page states, where the profile says where.
+
+    Raises:
+        PaginationError: if there is no whole number at that place.
+    """
+    return _whole_number(style.total, document, "pagination.total") if style.total else None
+
+
+def _whole_number(path: str, document: Any, field: str) -> int:
+    found = jmespath.search(path, document)
+    if isinstance(found, str) and found.isascii() and found.isdecimal():
+        found = int(found)
+    if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+        raise PaginationError(f"there is no whole number at {path!r} ({field})")
+    return found
+
+
+def _size(style: schema.Pagination) -> dict[str, str]:
+    return {style.size_param: str(style.size)} if style.size_param else {}
+
+
+def _exhausted(style: schema.PageNumber | schema.Offset, page: Arrived) -> bool:
+    total = total_of(style, page.document)
+    return (
+        page.count == 0
+        or (total is not None and page.total_count >= total)
+        or (style.short_page_is_last and page.count < style.size)
+    )
+
+
+class _PageNumber:
+    def __init__(self, style: schema.PageNumber) -> None:
+        self._style = style
+        self._number = style.first_page
+
+    def first(self) -> Turn:
+        return Turn({**_size(self._style), self._style.page_param: str(self._number)})
+
+    def after(self, page: Arrived) -> Turn | None:
+        if path := self._style.total_pages:
+            pages = _whole_number(path, page.document, "pagination.total_pages")
+            exhausted = self._number - self._style.first_page + 1 >= pages
+        else:
+            exhausted = _exhausted(self._style, page)
+        if exhausted:
+            return None
+        self._number += 1
+        return self.first()
+
+
+class _Offset:
+    def __init__(self, style: schema.Offset) -> None:
+        self._style = style
+
+    def first(self) -> Turn:
+        return Turn({**_size(self._style), self._style.offset_param: "0"})
+
+    def after(self, page: Arrived) -> Turn | None:
+        if _exhausted(self._style, page):
+            return None
+        return Turn({**_size(self._style), self._style.offset_param: str(page.total_count)})
+
+
+class _LastId:
+    def __init__(self, style: schema.LastId) -> None:
+        self._style = style
+
+    def first(self) -> Turn:
+        return Turn(_size(self._style))
+
+    def after(self, page: Arrived) -> Turn | None:
+        more = jmespath.search(self._style.has_more, page.document)
+        if not isinstance(more, bool):
+            raise PaginationError(f"there is neither true nor false at {self._style.has_more!r} (pagination.has_more)")
+        if not more:
+            return None
+        if page.last_id is None:
+            raise PaginationError("there are more records, but the page's last one has no usable id to go on from")
+        return Turn({**_size(self._style), self._style.id_param: page.last_id})
+
+
+class _Token:
+    """Cursors and links, in the body or in a header: each page says where the next one is."""
+
+    def __init__(self, style: schema.Cursor | schema.NextLink | schema.LinkHeader | schema.NextHeader) -> None:
+        self._style = style
+        self._seen: set[str] = set()
+
+    def first(self) -> Turn:
+        return Turn(_size(self._style))
+
+    def after(self, page: Arrived) -> Turn | None:
+        token = self._token(page)
+        if token is None:
+            return None
+        if token in self._seen:
+            raise PaginationError("the provider repeats a cursor or next link: its pages go round in a loop")
+        self._seen.add(token)
+        match self._style:
+            case schema.Cursor(cursor_param=param) | schema.NextHeader(cursor_param=str(param)):
+                return Turn({**_size(self._style), param: token})
+            case _:
+                return Turn({}, link=token)
+
+    def _token(self, page: Arrived) -> str | None:
+        match self._style:
+            case schema.Cursor(cursor=path) | schema.NextLink(link=path):
+                found = jmespath.search(path, page.document)
+            case schema.NextHeader(header=name):
+                found = page.headers.get(name)
+            case schema.LinkHeader():
+                found = _next_link(page.headers.get("Link", ""))
+        if found is None or found is False or found == "":
+            return None
+        if isinstance(found, bool) or not isinstance(found, str | int):
+            raise PaginationError(f"the next cursor or link is {type(found).__name__}, neither text nor a number")
+        return str(found)
+
+
+def _next_link(header: str) -> str | None:
+    for link in parse_header_links(header):
+        if "next" in link.get("rel", "").lower().split():
+            return str(link["url"])
+    return None
