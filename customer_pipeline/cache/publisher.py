@@ -1,0 +1,161 @@
+"""Publishes states of customers; `publish.lua` decides for each whether it is the newest that is known.
+
+The order of states. A state is a live document or a deletion; its version is `(updated_at, fetched_at)`.
+
+- A greater `updated_at` wins, a smaller one is stale.
+- The same `updated_at`, both live: if the rest of the document is the same, the state is unchanged, and only a later
+  `fetched_at` is moved into the stored version. Otherwise the later fetch wins, and of the same fetch the incoming
+  one: a corrected normalization, replayed.
+- The same `updated_at`, a document against a tombstone: the later fetch wins, and of the same fetch the incoming one.
+- The same `updated_at`, a deletion against a tombstone: unchanged, and a later `fetched_at` is moved into the
+  tombstone, whose life starts anew.
+
+`fetched_at` moves although nothing else changed because the result would depend on the order of publication: a record
+seen at 1 and at 5 would lose to another state of the same `updated_at` seen at 3, if that one came last.
+
+What holds no version (a document or tombstone that something else wrote) loses to any state.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from importlib import resources
+from itertools import islice
+
+import redis
+from redis.crc import key_slot
+
+from customer_pipeline.cache.codec import State
+from customer_pipeline.cache.connection import Connection
+from customer_pipeline.cache.errors import wrong_type
+from customer_pipeline.cache.exchange import Command, Script
+from customer_pipeline.cache.index import bring_in_step
+from customer_pipeline.cache.keys import CacheKeys
+
+_LARGEST_BATCH = 1000
+_BATCHES_PER_ROUND_TRIP = 8
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """How many states had which outcome; together they are the number of states that were published.
+
+    A batch whose reply was lost is sent again, and counted by the second reply: what the first had applied or deleted
+    is then unchanged.
+    """
+
+    applied: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    deleted: int = 0
+
+    def __add__(self, other: "Outcomes") -> "Outcomes":
+        return Outcomes(
+            applied=self.applied + other.applied,
+            unchanged=self.unchanged + other.unchanged,
+            stale=self.stale + other.stale,
+            deleted=self.deleted + other.deleted,
+        )
+
+
+class Publisher:
+    """Publishes states in batches; a batch is one script, atomic (in a cluster, atomic for each customer).
+
+    Args:
+        connection: from `connect`.
+        keys: the names of the keys.
+        batch_size: states in a script, at most 1000.
+        tombstone_ttl: how long a deletion is remembered; nothing older than that may be replayed.
+
+    Raises:
+        ValueError: if the batch size is out of its bounds.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        keys: CacheKeys = CacheKeys(),  # noqa: B008 -- frozen
+        batch_size: int = 300,
+        tombstone_ttl: timedelta = timedelta(days=400),
+    ) -> None:
+        if not 1 <= batch_size <= _LARGEST_BATCH:
+            raise ValueError(f"batch_size is between 1 and {_LARGEST_BATCH}, not {batch_size}")
+        self._connection = connection
+        self._keys = keys
+        self._batch_size = batch_size
+        self._life = tombstone_ttl // timedelta(milliseconds=1)
+        self._id_start = len(keys.document("").encode())
+        self._is_cluster = isinstance(connection, redis.RedisCluster)
+
+    def publish(self, states: Iterable[State]) -> Outcomes:
+        """Publish `states` and return when the server has acknowledged every batch.
+
+        Publishing again, or in another order, or in two processes at once, ends in the same keys and values. An
+        error leaves a part of the states published.
+
+        Raises:
+            CacheUnavailable: if the cache cannot take the states at present.
+            CacheRejected: if it refuses them.
+        """
+        outcomes = Outcomes()
+        batches = _batches(states, self._batch_size)
+        while some := list(islice(batches, _BATCHES_PER_ROUND_TRIP)):
+            outcomes += self._publish_to_cluster(some) if self._is_cluster else self._publish(some)
+        return outcomes
+
+    def _publish(self, batches: list[dict[str, State]]) -> Outcomes:
+        calls = [self._call(list(batch.values()), self._keys.by_updated_at) for batch in batches]
+        return self._run(calls)
+
+    def _publish_to_cluster(self, batches: list[dict[str, State]]) -> Outcomes:
+        outcomes = Outcomes()
+        for batch in batches:
+            slots: dict[int, list[State]] = {}
+            for state in batch.values():
+                slots.setdefault(key_slot(self._keys.document(state.id).encode()), []).append(state)
+            outcomes += self._run([self._call(of_slot) for of_slot in slots.values()])
+            bring_in_step(self._connection, batch, keys=self._keys)
+        return outcomes
+
+    def _call(self, states: list[State], *index: str) -> Command:
+        keys = list(index)
+        arguments: list[str | bytes | int] = [self._life, self._id_start]
+        document_key, tombstone_key = self._keys.document, self._keys.tombstone
+        for state in states:
+            keys.append(document_key(state.id))
+            keys.append(tombstone_key(state.id))
+            arguments.append(state.version if state.document is None else state.document)
+            arguments.append(state.updated_ms)
+        return [len(keys), *keys, *arguments]
+
+    def _run(self, calls: list[Command]) -> Outcomes:
+        letters = b"".join(_guard().run(self._connection, calls))
+        if b"D" in letters:
+            raise wrong_type(self._keys.document("<id>"))
+        if b"T" in letters:
+            raise wrong_type(self._keys.tombstone("<id>"))
+        return Outcomes(
+            applied=letters.count(b"a"),
+            unchanged=letters.count(b"u"),
+            stale=letters.count(b"s"),
+            deleted=letters.count(b"d"),
+        )
+
+
+@cache
+def _guard() -> Script:
+    return Script(resources.files("customer_pipeline.cache").joinpath("publish.lua").read_text(encoding="utf-8"))
+
+
+def _batches(states: Iterable[State], size: int) -> Iterator[dict[str, State]]:
+    """Cut `states` into batches of different customers: a second state of one starts the next batch."""
+    batch: dict[str, State] = {}
+    for state in states:
+        if len(batch) == size or state.id in batch:
+            yield batch
+            batch = {}
+        batch[state.id] = state
+    if batch:
+        yield batch
