@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -14,11 +14,13 @@ SECOND = 1_000_000
 NAT = np.iinfo(np.int64).min
 """In `local`, an unusable value; in `offset`, a value that has none. Equal to numpy's own `NaT`."""
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- of wall-clock times
-_FIRST = (datetime.min - _EPOCH) // MICROSECOND
-_LAST = (datetime.max - _EPOCH) // MICROSECOND
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- wall clock
+_FIRST = (datetime.min - _EPOCH) // MICROSECOND  # noqa: DTZ901 -- wall clock
+_LAST = (datetime.max - _EPOCH) // MICROSECOND  # noqa: DTZ901 -- wall clock
+_BEYOND = 2 * _LAST
 
 Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Civil:
         return cls(np.full(size, NAT), np.full(size, NAT))
 
     @classmethod
-    def of(cls, local: Integers, offset: Integers, *, where: npt.NDArray[np.bool_]) -> Self:
+    def of(cls, local: Integers, offset: Integers, *, where: Flags) -> Self:
         """Return a column that is unusable outside `where` and outside the years 1 to 9999."""
         return cls(np.where(where & (local >= _FIRST) & (local <= _LAST), local, NAT), offset)
 
@@ -51,11 +53,12 @@ class Civil:
         return cls(table[:, 0], table[:, 1])
 
     @property
-    def missing(self) -> npt.NDArray[np.bool_]:
+    def missing(self) -> Flags:
         """Which values are unusable so far."""
-        return self.local == NAT
+        missing: Flags = self.local == NAT
+        return missing
 
-    def put(self, positions: npt.NDArray[np.bool_], other: "Civil") -> None:
+    def put(self, positions: Flags, other: "Civil") -> None:
         """Store `other`, value by value, where `positions` is true."""
         self.local[positions] = other.local
         self.offset[positions] = other.offset
@@ -69,10 +72,10 @@ class Civil:
         return np.where(self.missing | (utc < _FIRST) | (utc > _LAST), NAT, utc)
 
     def days(self, zone: tzinfo) -> npt.NDArray[np.datetime64]:
-        """Return dates as `datetime64[D]`, or `NaT`: as written without an offset, else that of the instant in `zone`."""
+        """Return dates as `datetime64[D]`, or `NaT`: as written, or that of the instant in `zone`."""
 
         def ahead(utc: datetime) -> timedelta | None:
-            return utc.replace(tzinfo=timezone.utc).astimezone(zone).utcoffset()  # noqa: UP017
+            return utc.replace(tzinfo=UTC).astimezone(zone).utcoffset()
 
         aware = self.offset != NAT
         clock = self.local.copy()
@@ -84,18 +87,17 @@ class Civil:
 
 
 def wall_clock(
-    year: Integers, month: Integers, day: Integers, hour: Integers, minute: Integers, second: Integers, micro: Integers
-) -> tuple[Integers, npt.NDArray[np.bool_]]:
+    year: Integers, month: Integers, day: Integers, *, hour: Integers, minute: Integers, second: Integers
+) -> tuple[Integers, Flags]:
     """Return microseconds since 1970 on the wall clock, and which of them a calendar and a clock can show.
 
     Second 60 is allowed and is the first of the next minute.
     """
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     days = months.astype("datetime64[D]") + (day - 1)
-    real = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (days.astype("datetime64[M]") == months)
+    real = (year >= 1) & (month >= 1) & (month <= 12) & (days.astype("datetime64[M]") == months)  # noqa: PLR2004
     real &= (hour <= 23) & (minute <= 59) & (second <= 60)  # noqa: PLR2004 -- a clock
-    seconds = days.astype(np.int64) * 86_400 + hour * 3600 + minute * 60 + second
-    return seconds * SECOND + micro, real
+    return (days.astype(np.int64) * 86_400 + hour * 3600 + minute * 60 + second) * SECOND, real
 
 
 def _pair(value: datetime | date, zone: tzinfo) -> tuple[int, int]:
@@ -108,9 +110,7 @@ def _pair(value: datetime | date, zone: tzinfo) -> tuple[int, int]:
     return local, NAT if offset is None else offset // MICROSECOND
 
 
-def _by_second(
-    clocks: Integers, zone: tzinfo, offset_of: Callable[[datetime], timedelta | None]
-) -> Integers | int:
+def _by_second(clocks: Integers, zone: tzinfo, offset_of: Callable[[datetime], timedelta | None]) -> Integers | int:
     """Return the offsets of `clocks`; no zone changes its offset within a second."""
     if isinstance(zone, ZoneInfo | timezone) and (fixed := zone.utcoffset(None)) is not None:
         return fixed // MICROSECOND
@@ -123,4 +123,4 @@ def _microseconds(offset_of: Callable[[datetime], timedelta | None], clock: date
     try:
         return (offset_of(clock) or timedelta(0)) // MICROSECOND
     except OverflowError:
-        return _LAST
+        return _BEYOND

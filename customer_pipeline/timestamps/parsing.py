@@ -4,21 +4,26 @@ A value that cannot be used becomes `NaT` or `None`; none is guessed and none ra
 merits, so its neighbours in the column never change its meaning.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import partial
 from numbers import Real
+from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from customer_pipeline.timestamps.civil import MICROSECOND, NAT, Civil, civil_datetime
+from customer_pipeline.timestamps.civil import NAT, Civil
 from customer_pipeline.timestamps.texts import read_epoch, read_iso8601, read_pattern, read_rfc2822
 
-_UNITS = {"epoch_s": 6, "epoch_ms": 3, "epoch_us": 0}
-_TOO_MANY_DIGITS = 25
+_EPOCHS = {"epoch_s": 6, "epoch_ms": 3, "epoch_us": 0}
+_DATES = (date, np.datetime64)
+_MOST_DIGITS = 25
 
 
 def parse_instants(values: Sequence[object] | pd.Series, *, formats: Sequence[str], zone: tzinfo) -> pd.Series:
@@ -71,37 +76,81 @@ def _reader(name: str) -> Callable[[pa.StringArray], Civil]:
         return read_iso8601
     if name == "rfc2822":
         return read_rfc2822
-    if name in _UNITS:
-        return partial(read_epoch, digits=_UNITS[name])
+    if name in _EPOCHS:
+        return partial(read_epoch, digits=_EPOCHS[name])
     if "%" not in name:
         raise ValueError(f"{name!r} is no datetime format; use iso8601, rfc2822, epoch_s/_ms/_us or a strptime pattern")
     if "%Z" in name:
         raise ValueError(f"{name!r}: a zone's name is ambiguous; use %z, or write the name out and configure its zone")
     if not any(directive in name for directive in ("%Y", "%y", "%G", "%c", "%x")):
         raise ValueError(f"{name!r} reads no year, so it cannot tell when; add %Y")
+    try:
+        datetime.strptime(datetime(2000, 1, 1, tzinfo=UTC).strftime(name), name)  # noqa: DTZ007 -- only tried
+    except (ValueError, re.error) as error:
+        raise ValueError(f"{name!r} is no strptime pattern: {error}") from error
     return partial(read_pattern, pattern=name)
 
 
 def _read(values: Sequence[object] | pd.Series, *, formats: Sequence[str], zone: tzinfo) -> Civil:
     readers = {name: _reader(name) for name in formats}
     if isinstance(values, pd.Series) and isinstance(values.dtype, pd.DatetimeTZDtype):
-        return _from_column(values.dt.tz_convert("UTC").dt.tz_localize(None), offset=0)
+        return _of_column(values.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(), offset=0)
     if isinstance(values, pd.Series) and isinstance(values.dtype, np.dtype) and values.dtype.kind == "M":
-        return _from_column(values, offset=NAT)
-    objects = values.tolist() if isinstance(values, pd.Series | np.ndarray) else list(values)
-    civil = Civil.unusable(len(objects))
+        return _of_column(values.to_numpy(), offset=NAT)
+    objects = values.tolist() if isinstance(values, pd.Series) else list(values)
     kinds = set(map(type, objects))
-    if any(issubclass(kind, date | np.datetime64) for kind in kinds):
-        for position, value in enumerate(objects):
-            if isinstance(value, date | np.datetime64):
-                civil.put(position, _from_value(value, zone))
-    if any(issubclass(kind, str) for kind in kinds):
-        texts = [value if isinstance(value, str) and value.isascii() else None for value in objects]
-        _read_texts(civil, texts, readers.values())
-        wide = [value if isinstance(value, str) and not value.isascii() else None for value in objects]
-        if any(wide):
-            patterns = [reader for name, reader in readers.items() if name not in (*_UNITS, "iso8601", "rfc2822")]
-            _read_texts(civil, wide, patterns)
-    if any(issubclass(kind, Real | Decimal) and not issubclass(kind, bool | np.bool_) for kind in kinds):
-        _read_texts(civil, list(map(_number_text, objects)), [readers[name] for name in formats if name in _UNITS])
+    civil = Civil.from_datetimes(map(_datetime, objects), zone) if _any(kinds, _DATES) else Civil.unusable(len(objects))
+    if _any(kinds, (str,)):
+        _read_texts(civil, [value if isinstance(value, str) else None for value in objects], readers.values())
+    epochs = [reader for name, reader in readers.items() if name in _EPOCHS]
+    if epochs and _any(kinds, (Real, Decimal)):
+        _read_texts(civil, list(map(_decimal_text, objects)), epochs)
     return civil
+
+
+def _any(kinds: Iterable[type], wanted: tuple[type, ...]) -> bool:
+    return any(issubclass(kind, wanted) for kind in kinds)
+
+
+def _of_column(column: npt.NDArray[np.datetime64], *, offset: int) -> Civil:
+    years = column.astype("datetime64[Y]").astype(np.int64) + 1970
+    usable = (years >= MINYEAR) & (years <= MAXYEAR)
+    local = np.where(usable, column, np.datetime64("NaT")).astype("datetime64[us]").astype(np.int64)
+    return Civil.of(local, np.full(len(column), offset), where=usable)
+
+
+def _datetime(value: object) -> datetime | date | None:
+    """Return a datetime of any library as Python's own, cut to the microsecond."""
+    if value is pd.NaT:
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime(warn=False)
+    if isinstance(value, np.datetime64):
+        local = _of_column(np.array([value]), offset=NAT).local.view("datetime64[us]")
+        return cast("datetime | None", local.item())
+    return value if isinstance(value, date) else None
+
+
+def _decimal_text(value: object) -> str | None:
+    """Return a number as decimal text without an exponent; None for what is no sane number."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
+        return None
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+    except (ArithmeticError, ValueError):
+        return None
+    return f"{number:f}" if number.is_finite() and abs(number.adjusted()) < _MOST_DIGITS else None
+
+
+def _read_texts(civil: Civil, texts: list[str | None], readers: Iterable[Callable[[pa.StringArray], Civil]]) -> None:
+    trimmed = pc.ascii_trim_whitespace(_strings(texts))
+    for reader in readers:
+        waiting = civil.missing
+        civil.put(waiting, reader(trimmed if waiting.all() else trimmed.filter(pa.array(waiting))))
+
+
+def _strings(texts: list[str | None]) -> pa.StringArray:
+    try:
+        return pa.array(texts, pa.string())
+    except UnicodeEncodeError:  # JSON can escape halves of surrogate pairs
+        return pa.array([text if text and text.isascii() else None for text in texts], pa.string())
