@@ -23,9 +23,11 @@ class Window:
     end: datetime
 
     def __post_init__(self) -> None:
-        for bound in (self.start, self.end):
+        for name, bound in (("start", self.start), ("end", self.end)):
             if bound.utcoffset() != timedelta(0):
                 raise ValueError(f"a window's bounds are aware UTC datetimes, not {bound!r}")
+            # a zone that is UTC now, such as London in winter, would make arithmetic follow its wall clock
+            object.__setattr__(self, name, bound.astimezone(UTC))
         if self.start >= self.end:
             raise ValueError(f"a window's start lies before its end: [{self.start}, {self.end})")
 
@@ -34,24 +36,25 @@ class Window:
         """Return the ten-minute window that a partition key such as `2026-11-23T1450Z` names."""
         try:
             start = datetime.strptime(key, KEY_FORMAT).replace(tzinfo=UTC)
-        except ValueError as error:
-            raise ValueError(f"{key!r} is no window key; expected the form 2026-11-23T1450Z") from error
-        if start != floor(start):
-            raise ValueError(f"{key!r} is no window key; a window starts at a whole ten minutes")
-        return cls(start, start + WINDOW_LENGTH)
+            window = cls(start, start + WINDOW_LENGTH)
+            if window.key == key and start == floor(start):
+                return window
+        except (ValueError, OverflowError):
+            pass
+        raise ValueError(f"{key!r} is no window key; expected a whole ten minutes in the form 2026-11-23T1450Z")
 
     @property
     def key(self) -> str:
-        """The partition key of a ten-minute window."""
-        return self.start.strftime(KEY_FORMAT)
+        """The partition key of the ten-minute window that starts here; of a range, that of its first window."""
+        return f"{self.start.isoformat(timespec='minutes')[:16].replace(':', '')}Z"
 
     def __contains__(self, instant: datetime) -> bool:
         return self.start <= instant < self.end
 
 
 def floor(instant: datetime) -> datetime:
-    """Return the newest window boundary at or before `instant`."""
-    return instant - (instant - _EPOCH) % WINDOW_LENGTH
+    """Return the newest window boundary at or before `instant`, in UTC."""
+    return _EPOCH + (instant - _EPOCH) // WINDOW_LENGTH * WINDOW_LENGTH
 
 
 def split(start: datetime, end: datetime) -> Iterator[Window]:
@@ -59,7 +62,7 @@ def split(start: datetime, end: datetime) -> Iterator[Window]:
     window_start = floor(start)
     if window_start < start:
         window_start += WINDOW_LENGTH
-    while window_start + WINDOW_LENGTH <= end:
+    while end - window_start >= WINDOW_LENGTH:
         yield Window(window_start, window_start + WINDOW_LENGTH)
         window_start += WINDOW_LENGTH
 

@@ -1,8 +1,8 @@
 """The only package that reads the clock, parses or formats a datetime. Aware UTC only.
 
-Three forms meet here: the one form of the cache contract (`contract`), the form that a provider is sent (`sending`), and
-the many forms that providers answer with (`parsing`). Nothing outside it calls `datetime.now`, `strftime`, `strptime` or
-`fromisoformat` (the partition keys of `windows.py` apart).
+Here meet the one form of the cache contract (`contract`), the form that a provider is sent (`sending`), the forms that
+the sandbox serves (`rendering`), and the many forms that providers answer with (`parsing`). Nothing outside it calls
+`datetime.now`, `strftime`, `strptime` or `fromisoformat` (the partition keys of `windows.py` apart).
 """
 
 from customer_pipeline.timestamps.contract import (
