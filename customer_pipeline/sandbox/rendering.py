@@ -1,0 +1,82 @@
+"""How a stored customer is written in an answer: the forms of its datetimes. Pure."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from customer_pipeline import timestamps
+from customer_pipeline.timestamps import serving
+from customer_pipeline.sandbox.store import Row
+
+LOCAL_ZONE = ZoneInfo("Europe/Zurich")
+_ELSEWHERE = timezone(timedelta(hours=5, minutes=30))
+
+
+class DatetimeForm(StrEnum):
+    """The forms of a datetime; `naive` is local time of Zurich, `mixed` gives each customer one form of its own."""
+
+    RFC3339 = "rfc3339"
+    NAIVE = "naive"
+    EPOCH_S = "epoch_s"
+    EPOCH_MS = "epoch_ms"
+    RFC2822 = "rfc2822"
+    MIXED = "mixed"
+
+
+def render(row: Row, *, updated: DatetimeForm, created: DatetimeForm) -> bytes:
+    """Return the JSON of a customer as the list serves it."""
+    if row.verbatim:
+        return row.body
+    deleted = b"true" if row.deleted else b"false"
+    created_at = _write(row.created_at, created, row.seq)
+    updated_at = _write(row.updated_at, updated, row.seq)
+    return b'%b,"deleted":%b,"created_at":%b,"updated_at":%b}' % (row.body[:-1], deleted, created_at, updated_at)
+
+
+def _write(microseconds: int, form: DatetimeForm, seq: int) -> bytes:
+    instant = serving.from_epoch_microseconds(microseconds)
+    write = _MIXTURE[seq % len(_MIXTURE)] if form is DatetimeForm.MIXED else _FORMS[form]
+    return write(instant).encode()
+
+
+def _rfc3339(instant: datetime) -> str:
+    return f'"{timestamps.format_instant(instant)}"'
+
+
+def _offset(instant: datetime) -> str:
+    return f'"{serving.format_local(instant, _ELSEWHERE, with_offset=True)}"'
+
+
+def _naive(instant: datetime) -> str:
+    return f'"{serving.format_local(instant, LOCAL_ZONE, with_offset=False)}"'
+
+
+def _naive_with_space(instant: datetime) -> str:
+    """Write local time, but UTC with its offset in the hour that the end of summer time repeats."""
+    local = instant.astimezone(LOCAL_ZONE)
+    ambiguous = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    zone = UTC if ambiguous else LOCAL_ZONE
+    return f'"{serving.format_local(instant, zone, with_offset=ambiguous, separator=" ")}"'
+
+
+def _epoch_s(instant: datetime) -> str:
+    return str(timestamps.epoch_milliseconds(instant) // 1000)
+
+
+def _epoch_ms(instant: datetime) -> str:
+    return str(timestamps.epoch_milliseconds(instant))
+
+
+def _rfc2822(instant: datetime) -> str:
+    return f'"{serving.format_rfc2822(instant)}"'
+
+
+_FORMS: dict[DatetimeForm, Callable[[datetime], str]] = {
+    DatetimeForm.RFC3339: _rfc3339,
+    DatetimeForm.NAIVE: _naive,
+    DatetimeForm.EPOCH_S: _epoch_s,
+    DatetimeForm.EPOCH_MS: _epoch_ms,
+    DatetimeForm.RFC2822: _rfc2822,
+}
+_MIXTURE = (_rfc3339, _offset, _naive_with_space, _rfc2822, _epoch_ms)
