@@ -4,12 +4,14 @@ import os
 
 import dagster as dg
 
-from customer_pipeline.settings import partition_start
+from customer_pipeline.settings import Settings
 from customer_pipeline.windows import KEY_FORMAT, Window
 
-# The one setting read while definitions load: Dagster's partitions need a fixed start.
+# Read while definitions load: partitions need a fixed start, and wrong settings are to be named before any run.
+settings = Settings.from_environment(os.environ)
+
 ten_minute_windows = dg.TimeWindowPartitionsDefinition(
-    start=partition_start(os.environ), cron_schedule="*/10 * * * *", timezone="UTC", fmt=KEY_FORMAT
+    start=settings.start, cron_schedule="*/10 * * * *", timezone="UTC", fmt=KEY_FORMAT
 )
 
 # The same object on every asset: only then do they run together, as ranges. 144 windows are a day, and as many

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
 
 import dagster as dg
 from pydantic import Field
@@ -12,7 +11,7 @@ from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.publisher import Publisher
-from customer_pipeline.defs.partitions import ten_minute_windows
+from customer_pipeline.defs.partitions import settings
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile, load_profile
@@ -56,7 +55,6 @@ class CacheResource(dg.ConfigurableResource[Publisher]):
         connection = connect(self.url)
         try:
             keys = CacheKeys(self.prefix)
-            start = ten_minute_windows.start.astimezone(UTC)
-            yield Publisher(connection, keys=keys), Coverage(connection, keys=keys, start=start)
+            yield Publisher(connection, keys=keys), Coverage(connection, keys=keys, start=settings.start)
         finally:
             connection.close()

@@ -1,10 +1,11 @@
 """Schedules."""
 
+from datetime import UTC
+
 import dagster as dg
 
 from customer_pipeline.defs.jobs import customer_sync
-from customer_pipeline.defs.partitions import ten_minute_windows
-from customer_pipeline.timestamps import in_utc
+from customer_pipeline.defs.partitions import settings
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 
 
@@ -17,8 +18,8 @@ from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 )
 def customer_sync_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request the window that ended at the tick; what becomes visible later is caught by the lookback."""
-    end = floor(in_utc(context.scheduled_execution_time))
+    end = floor(context.scheduled_execution_time.astimezone(UTC))
     window = Window(end - WINDOW_LENGTH, end)
-    if window.start < ten_minute_windows.start:
-        return dg.SkipReason(f"the pipeline starts at {ten_minute_windows.start:%Y-%m-%dT%H:%MZ}")
+    if window.start < settings.start:
+        return dg.SkipReason(f"the pipeline starts at {settings.start:%Y-%m-%dT%H:%MZ}")
     return dg.RunRequest(run_key=window.key, partition_key=window.key)
