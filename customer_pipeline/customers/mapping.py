@@ -4,25 +4,15 @@ from datetime import tzinfo
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from customer_pipeline import timestamps
 from customer_pipeline.customers.model import Address, Customer
+from customer_pipeline.customers.paths import check_expression
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _compiles(expression: str) -> str:
-    try:
-        jmespath.compile(expression)
-    except JMESPathError as error:
-        raise ValueError(
-            f"{expression!r} is no JMESPath expression ({type(error).__name__}); quote names with dashes: '\"last-name\"'"
-        ) from error
-    return expression
 
 
 def _is_zone(name: str) -> str:
@@ -33,7 +23,7 @@ def _is_zone(name: str) -> str:
     return name
 
 
-JmesPath = Annotated[str, Field(min_length=1), AfterValidator(_compiles)]
+JmesPath = Annotated[str, Field(min_length=1), AfterValidator(check_expression)]
 TimeZoneName = Annotated[str, AfterValidator(_is_zone)]
 
 
@@ -55,11 +45,8 @@ class DatetimeParsing(_Strict):
         return ZoneInfo(self.timezone)
 
     @model_validator(mode="after")
-    def _formats_are_known(self) -> Self:
-        known = {"iso8601", "rfc2822", "epoch_s", "epoch_ms", "epoch_us"}
-        for name in self.formats:
-            if name not in known and "%" not in name:
-                raise ValueError(f"{name!r} is no datetime format; use one of {sorted(known)} or a strptime pattern")
+    def _formats_are_readable(self) -> Self:
+        timestamps.parse_instants([], formats=self.formats, zone=self.zone)
         return self
 
 
@@ -68,7 +55,8 @@ class DeletionMark(_Strict):
 
     Attributes:
         path: where the mark is.
-        values: the values that mean deleted; without it, any value but null, false, 0 and the empty text does.
+        values: the values that mean deleted, compared exactly; true is not 1. Without it, any value does but null,
+            false, 0 and an empty text, list or object.
     """
 
     path: JmesPath
@@ -80,7 +68,8 @@ class Attribute(_Strict):
 
     Attributes:
         path: where the value is.
-        type: `any` passes JSON through unchanged; `datetime` and `date` are parsed and written in the contract's form.
+        type: `any` passes JSON through unchanged; `text` is cleaned as every text; `datetime` and `date` are parsed and
+            written in the contract's form.
     """
 
     path: JmesPath
@@ -88,7 +77,11 @@ class Attribute(_Strict):
 
 
 class Fields(_Strict):
-    """JMESPath to each canonical field; a field that is left out is null for every customer."""
+    """JMESPath to each canonical field; a field that is left out is null for every customer.
+
+    Without a name, or where a record has none, it is composed of the given and the family name. `deleted_at` also marks
+    deletions where `deleted` is left out.
+    """
 
     id: JmesPath
     updated_at: JmesPath

@@ -3,15 +3,28 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, WithJsonSchema
+
+from customer_pipeline import timestamps
 
 _INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"
 
+
+def _aware(instant: datetime) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError("a datetime without an offset names no instant")
+    return instant
+
+
 Instant = Annotated[
     datetime,
+    AfterValidator(_aware),
+    PlainSerializer(timestamps.format_instant, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_INSTANT}$"}),
 ]
 CountryCode = Annotated[str, Field(pattern="^[A-Z]{2}$")]
+EmailAddress = Annotated[str, Field(max_length=254, json_schema_extra={"format": "idn-email"})]
+LanguageTag = Annotated[str, Field(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
 PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{1,14}$")]
 
 
@@ -34,7 +47,7 @@ class Customer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: Annotated[str, Field(min_length=1, max_length=512)] = Field(description="The provider's id, as text.")
-    email: str | None = Field(description="E-mail address, normalized; valid by syntax, delivery not tried.")
+    email: EmailAddress | None = Field(description="E-mail address, normalized; valid by syntax, delivery not tried.")
     phone: PhoneNumber | None = Field(description="Telephone number, E.164.")
     name: str | None = Field(description="Full name.")
     given_name: str | None = Field(description="Given name.")
@@ -42,7 +55,7 @@ class Customer(BaseModel):
     company: str | None = Field(description="Organization.")
     address: Address | None = Field(description="Postal address; null when no part of it is known.")
     status: str | None = Field(description="Status, as the provider names it.")
-    language: str | None = Field(description="BCP 47 language tag.")
+    language: LanguageTag | None = Field(description="BCP 47 language tag.")
     tags: list[str] = Field(description="Labels without duplicates, in the provider's order.")
     attributes: dict[str, JsonValue] = Field(description="What the profile passes through, by name.")
     created_at: Instant | None = Field(description="When the provider created the customer.")

@@ -37,7 +37,12 @@ def arrow_type(annotation: Any) -> pa.DataType:
 
 def _fields(model: type[BaseModel]) -> list[pa.Field]:
     return [
-        pa.field(name, arrow_type(field.annotation), metadata={"comment": field.description or ""})
+        pa.field(
+            name,
+            arrow_type(field.annotation),
+            nullable=type(None) in get_args(field.annotation),
+            metadata={"comment": field.description or ""},
+        )
         for name, field in model.model_fields.items()
     ]
 
