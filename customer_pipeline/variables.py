@@ -1,0 +1,163 @@
+"""What each variable of the environment may hold: how it is parsed, what is expected, an example.
+
+A parser raises a ValueError that says what is wrong and holds no secret: never the text of a URL or of a secret.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+from customer_pipeline.provider.profile import Profile, load_profile
+from customer_pipeline.timestamps import now, parse_instant
+from customer_pipeline.windows import floor
+
+T = TypeVar("T")
+
+_SERVER_SCHEMES = {"redis", "rediss", "redis+cluster", "rediss+cluster"}
+_INSTANT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.0+)?(?:Z|\+00:00)")
+_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Generic[T]):
+    """One variable of the environment."""
+
+    name: str
+    parse: Callable[[str], T]
+    expected: str
+    example: str
+
+    def problem(self, reason: str) -> str:
+        """Return the one line that says what is wrong and what to write instead."""
+        return f"{self.name}: {reason}; expected {self.expected}, such as {self.example}"
+
+
+def _redis_url(text: str) -> str:
+    # The messages of urllib may quote a part of the URL that is a password, so they go no further.
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("is no URL (special characters in user and password are percent-encoded)") from None
+    if parts.scheme == "unix":
+        if parts.path in {"", "/"}:
+            raise ValueError("names no socket")
+        return text
+    if parts.scheme not in _SERVER_SCHEMES:
+        raise ValueError("has another scheme")
+    if not parts.hostname:
+        raise ValueError("names no host")
+    if port == 0:
+        raise ValueError("has port 0")
+    database = parts.path.removeprefix("/")
+    if database and not database.isdecimal():
+        raise ValueError("has a path that is no database number")
+    if "cluster" in parts.scheme and database not in {"", "0"}:
+        raise ValueError("names a database, but a cluster has only number 0")
+    return text
+
+
+def _landing_uri(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        bucket = parts.hostname
+    except ValueError:
+        raise ValueError("is no URI") from None
+    if " " in text:
+        raise ValueError("has a space (written as %20)")
+    if parts.scheme == "file":
+        if parts.netloc:
+            raise ValueError("has no absolute path (three slashes follow the scheme)")
+        if parts.path in {"", "/"}:
+            raise ValueError("names no folder")
+    elif parts.scheme == "s3":
+        if not bucket:
+            raise ValueError("names no bucket")
+    else:
+        raise ValueError("has another scheme")
+    return text
+
+
+def _start(text: str) -> datetime:
+    match = _INSTANT.fullmatch(text)
+    if not match:
+        raise ValueError(f"is {text!r}")
+    try:
+        start = parse_instant(f"{match[1]}.000000Z")
+    except ValueError:
+        raise ValueError(f"is {text!r}, which no calendar has") from None
+    if start != floor(start):
+        raise ValueError(f"is {text!r}, which is not on a whole ten minutes")
+    if start > now():
+        raise ValueError(f"is {text!r}, which lies in the future")
+    return start
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute():
+        raise ValueError(f"is {text!r}, which is not absolute")
+    if not path.is_dir():
+        raise ValueError(f"is {text!r}, which is no existing folder")
+    return path
+
+
+def _prefix(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise ValueError(f"is {text!r}")
+    return text
+
+
+def _secret(text: str) -> str:
+    if text != text.strip() or not text.isprintable():
+        raise ValueError("has a line break, a control character or white space around it")
+    return text
+
+
+PROVIDER_PROFILE: Variable[Profile] = Variable(
+    "PROVIDER_PROFILE",
+    load_profile,
+    expected="the path of a profile, or the name of a shipped one",
+    example="profiles/provider.yaml or sandbox",
+)
+REDIS_URL: Variable[str] = Variable(
+    "REDIS_URL",
+    _redis_url,
+    expected="a redis://, rediss://, redis+cluster://, rediss+cluster:// or unix:// URL",
+    example="rediss://user:password@cache.example.org:6380/0",
+)
+LANDING_URI: Variable[str] = Variable(
+    "LANDING_URI",
+    _landing_uri,
+    expected="a file:// URI with an absolute path, or an s3:// URI with a bucket",
+    example="file:///srv/landing or s3://bucket/landing",
+)
+START: Variable[datetime] = Variable(
+    "CUSTOMER_PIPELINE_START",
+    _start,
+    expected="an RFC 3339 instant in UTC, on a whole ten minutes, not in the future",
+    example="2026-11-01T00:00:00Z",
+)
+DAGSTER_HOME: Variable[Path] = Variable(
+    "DAGSTER_HOME",
+    _folder,
+    expected="the absolute path of an existing folder",
+    example="/var/lib/customer_pipeline",
+)
+PREFIX: Variable[str] = Variable(
+    "CUSTOMER_PIPELINE_PREFIX",
+    _prefix,
+    expected="a letter or digit, then letters, digits and any of _ . : -",
+    example="customer",
+)
+
+
+def secret(name: str, *, profile: Profile) -> Variable[str]:
+    """Return the variable that a profile refers to as `${NAME}`."""
+    return Variable(
+        name, _secret, expected=f"the value that the profile {profile.name} refers to", example=f"export {name}=..."
+    )
