@@ -138,7 +138,9 @@ class Normalizer:
 
 def _named(name: Column, given_name: Column, family_name: Column) -> Column:
     """Fill names that are absent with the given and the family name, in this order; an unusable name stays null."""
-    composed = pc.binary_join_element_wise(given_name.array, family_name.array, " ", null_handling="skip")
+    # Not null_handling="skip": where both are null, pyarrow 26.0 then leaves the whole row out.
+    parts = (pc.fill_null(given_name.array, ""), pc.fill_null(family_name.array, ""))
+    composed = pc.utf8_trim(pc.binary_join_element_wise(*parts, " "), " ")
     composed = pc.if_else(pc.equal(composed, ""), pa.scalar(None, pa.string()), composed)
     absent = pc.and_(pc.is_null(name.array), pa.array(~name.unusable))
     return Column(pc.if_else(absent, composed, name.array), name.unusable)
