@@ -50,6 +50,11 @@ class Outcomes:
     stale: int = 0
     deleted: int = 0
 
+    @property
+    def total(self) -> int:
+        """How many states were answered for."""
+        return self.applied + self.unchanged + self.stale + self.deleted
+
     def __add__(self, other: "Outcomes") -> "Outcomes":
         return Outcomes(
             applied=self.applied + other.applied,
