@@ -1,14 +1,17 @@
 """The sandbox as an ASGI application: routes, and what lies around every answer."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from customer_pipeline import timestamps
 from customer_pipeline.sandbox import wire
+from customer_pipeline.sandbox.answers import HANDLERS
 from customer_pipeline.sandbox.backstage import Backstage
 from customer_pipeline.sandbox.faults import Faults
 from customer_pipeline.sandbox.listing import Listing
@@ -20,17 +23,24 @@ from customer_pipeline.timestamps import serving
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 -- guards invented data only
 
 
-def create_app(settings: Settings = Settings(), *, state: str = ":memory:", token: str = DEFAULT_TOKEN) -> ASGIApp:  # noqa: B008 -- frozen
+def create_app(
+    settings: Settings | None = None,
+    *,
+    state: str = ":memory:",
+    token: str = DEFAULT_TOKEN,
+    clock: Callable[[], datetime] = timestamps.now,
+) -> ASGIApp:
     """Build the application, with its customers, ready to serve.
 
     Args:
-        settings: what a new world is made of.
+        settings: what a new world is made of; the defaults, when left out.
         state: SQLite file to keep and continue from, or `:memory:`.
         token: the secret of every way of authentication; with basic, the user is `sandbox`.
+        clock: tells the provider's time.
     """
-    faults = Faults()
+    faults = Faults(clock=clock)
     store = Store(state)
-    world = World(store, settings, clock=faults.clock)
+    world = World(store, settings or Settings(), clock=faults.clock)
     listing = Listing(world, faults, token=token)
 
     @asynccontextmanager
@@ -44,6 +54,7 @@ def create_app(settings: Settings = Settings(), *, state: str = ":memory:", toke
             Route("/{auth}/{style}/customers", listing.many),
             Route("/{auth}/{style}/customers/{id}", listing.one),
         ],
+        exception_handlers=HANDLERS,
         lifespan=lifespan,
     )
     return Stamped(Misbehaviour(application, faults), faults)
@@ -58,7 +69,6 @@ class Stamped:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-
         wire.expose_transport(scope, send)
 
         async def stamp(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""The control endpoints below `/_sandbox/`: faults, the truth, and changes by hand. No authentication: loopback only."""
+"""The control endpoints below `/_sandbox/`: faults, the truth, and changes by hand. They ask for no credentials."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -10,8 +10,7 @@ from starlette.routing import Route
 
 from customer_pipeline import timestamps
 from customer_pipeline.sandbox import edits
-from customer_pipeline.sandbox.answers import failure
-from customer_pipeline.sandbox.faults import FAULTS, Faults, UnknownFaultError
+from customer_pipeline.sandbox.faults import Faults
 from customer_pipeline.sandbox.query import BadRequestError, flag, parse_instant, whole
 from customer_pipeline.sandbox.rendering import DatetimeForm, render
 from customer_pipeline.sandbox.store import Bounds, Place, Row, Sort
@@ -43,7 +42,7 @@ class Backstage:
             ("PUT", "/_sandbox/customers/{id}", self.edit),
             ("DELETE", "/_sandbox/customers/{id}", self.delete),
         ]
-        return [Route(path, _answering_errors(endpoint), methods=[method]) for method, path, endpoint in table]
+        return [Route(path, endpoint, methods=[method]) for method, path, endpoint in table]
 
     async def list_faults(self, _: Request) -> Response:
         """Answer the faults that are switched on."""
@@ -66,7 +65,7 @@ class Backstage:
             {
                 "customers": store.count(),
                 "deleted": store.count_deleted(),
-                "changes": (store.setting("next_change") or 1) - 1,
+                "changes": self._world.changes,
                 "paused": self._world.paused,
                 "now": timestamps.format_instant(self._world.clock()),
                 "faults": [fault.name for fault in self._faults.all_active()],
@@ -93,7 +92,7 @@ class Backstage:
     async def create(self, request: Request) -> Response:
         """Add the body's record; `updated_at` in the query is its place in the list."""
         self._world.advance()
-        row = edits.create(self._world, await _json(request), position=_instant(request))
+        row = edits.create(self._world, await _json(request), updated_at=_instant(request))
         return Response(_line(row), status_code=201, media_type="application/json")
 
     async def edit(self, request: Request) -> Response:
@@ -115,22 +114,6 @@ class Backstage:
         while rows := self._world.store.page(Bounds(), sort=Sort.NONE, place=Place(after=(seq,)), size=_BATCH):
             seq = rows[-1].seq
             yield b"".join(map(_line, rows))
-
-
-def _answering_errors(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except UnknownFaultError as error:
-            return failure(404, "unknown_fault", f"there is no fault {error.args[0]}; there are {', '.join(FAULTS)}")
-        except edits.UnknownCustomerError as error:
-            return failure(404, "not_found", f"there is no customer {error.args[0]}")
-        except edits.IdTakenError as error:
-            return failure(409, "id_taken", str(error))
-        except BadRequestError as error:
-            return failure(400, "bad_request", str(error))
-
-    return answer
 
 
 def _line(row: Row) -> bytes:

@@ -1,55 +1,72 @@
 """Changes made by hand or by a fault: create, edit, delete. The time-driven ones are the world's."""
 
+from collections.abc import Container
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from customer_pipeline import timestamps
-from customer_pipeline.sandbox.faults import Fault, Faults
+from customer_pipeline.sandbox.faults import Fault
 from customer_pipeline.sandbox.pagination import Style
-from customer_pipeline.sandbox.query import BadRequestError, ListQuery, parse_instant
+from customer_pipeline.sandbox.population import SECOND
+from customer_pipeline.sandbox.query import ListQuery, parse_instant
 from customer_pipeline.sandbox.store import Place, Row, key_of
-from customer_pipeline.sandbox.world import SECOND, World
+from customer_pipeline.sandbox.world import World
 from customer_pipeline.timestamps import serving
 
 _KEPT_APART = ("updated_at", "created_at", "deleted")
 
 
-class UnknownCustomerError(KeyError):
+class UnknownCustomerError(ValueError):
     """There is no customer of that id."""
+
+    def __init__(self, customer_id: str) -> None:
+        super().__init__(f"there is no customer {customer_id}")
 
 
 class IdTakenError(ValueError):
     """There is a customer of that id."""
 
+    def __init__(self, customer_id: str) -> None:
+        super().__init__(f"there is a customer {customer_id} already; edit it with PUT")
 
-def create(world: World, record: Any, *, position: int | None = None) -> Row:
+
+def create(world: World, record: Any, *, updated_at: int | None = None) -> Row:
     """Add a record, whatever it is.
 
-    An object with an `id` in text and a plausible or no `updated_at` becomes a customer like any other. Anything else is
-    served exactly as given; its place in the list is `position`, or now.
+    An object with an `id` in text, and with a plausible `updated_at` or none, becomes a customer like any other.
+    Anything else is served exactly as given. Its place in the list is the given instant, or the record's own where that
+    is plausible, or now.
 
     Raises:
         IdTakenError: if there is a customer of that id.
     """
     present = world.now()
-    instant = _plausible(record.get("updated_at"), present) if isinstance(record, dict) else None
-    name = record.get("id") if isinstance(record, dict) else None
-    ordinary = isinstance(name, str) and name != "" and ("updated_at" not in record or instant is not None)
-    updated_at = present if position is None and instant is None else position if position is not None else instant
-    row_id = name if isinstance(name, str) and name else f"~{world.store.last_seq() + 1}"
+    members = record if isinstance(record, dict) else {}
+    own = _plausible(members.get("updated_at"), present)
+    named = isinstance(members.get("id"), str) and members["id"] != ""
+    row_id = members["id"] if named else f"~{world.store.last_seq() + 1}"
     if world.store.find(row_id):
-        raise IdTakenError(f"there is a customer {row_id}; edit it with PUT")
-    body = orjson.dumps({k: v for k, v in record.items() if k not in _KEPT_APART} if ordinary else record)
-    created_at = present - present % SECOND
-    deleted = ordinary and bool(record.get("deleted"))
-    world.store.insert([Row(0, row_id, updated_at or present, created_at, deleted, not ordinary, body)])
+        raise IdTakenError(row_id)
+    ordinary = named and ("updated_at" not in members or own is not None)
+    row = Row(
+        seq=0,
+        id=row_id,
+        updated_at=next(instant for instant in (updated_at, own, present) if instant is not None),
+        created_at=present - present % SECOND,
+        deleted=ordinary and bool(members.get("deleted")),
+        verbatim=not ordinary,
+        body=orjson.dumps(_without(members, _KEPT_APART) if ordinary else record),
+    )
+    world.store.insert([row])
     return _found(world, row_id)
 
 
 def edit(world: World, customer_id: str, patch: dict[str, Any], *, updated_at: int | None = None) -> Row:
-    """Apply a JSON merge patch (RFC 7396); `updated_at` is the given instant, the patch's own, or now.
+    """Apply a JSON merge patch (RFC 7396); `updated_at` is the given instant, or the patch's own, or now.
+
+    A record that was served as given becomes a customer like any other.
 
     Raises:
         UnknownCustomerError: if there is no such customer.
@@ -58,12 +75,10 @@ def edit(world: World, customer_id: str, patch: dict[str, Any], *, updated_at: i
     row = _found(world, customer_id)
     if updated_at is None:
         updated_at = parse_instant(str(patch["updated_at"])) if "updated_at" in patch else world.now()
-    changes = {name: value for name, value in patch.items() if name not in _KEPT_APART and name != "id"}
-    record = _merged(orjson.loads(row.body), changes)
-    if row.verbatim:
-        record = {name: value for name, value in record.items() if name not in _KEPT_APART} | {"id": row.id}
+    before = _without(orjson.loads(row.body), _KEPT_APART)
+    after = _merged(before, _without(patch, _KEPT_APART)) | {"id": row.id}
     deleted = bool(patch["deleted"]) if "deleted" in patch else row.deleted
-    edited = replace(row, updated_at=updated_at, deleted=deleted, verbatim=False, body=orjson.dumps(record))
+    edited = replace(row, updated_at=updated_at, deleted=deleted, verbatim=False, body=orjson.dumps(after))
     world.store.update(edited)
     return edited
 
@@ -81,13 +96,13 @@ def delete(world: World, customer_id: str, *, hard: bool) -> None:
         world.store.update(replace(row, updated_at=world.now(), deleted=True))
 
 
-def strike(world: World, faults: Faults, fault: Fault, *, style: Style, listing: ListQuery, page: list[Row]) -> None:
-    """Change customers where it hurts a walk that was just served `page`; at most `total` altogether."""
+def strike(world: World, fault: Fault, *, style: Style, listing: ListQuery, page: list[Row]) -> None:
+    """Change customers where it hurts the walk that was just served `page`; at most `total` altogether."""
     left = int(fault.number("total", 10))
     count = min(int(fault.number("count", 1)), left)
     which = fault.options.get("which", "last" if style is Style.LAST_ID else "first")
     if which == "last":
-        victims = page[-count:]
+        victims = page[max(0, len(page) - count) :]
     else:
         place = Place() if which == "first" else Place(after=key_of(page[-1], listing.sort))
         victims = world.store.page(listing.bounds, sort=listing.sort, place=place, size=count)
@@ -98,8 +113,6 @@ def strike(world: World, faults: Faults, fault: Fault, *, style: Style, listing:
             edit(world, row.id, {"custom": {"edited_during_walk": left}})
         left -= 1
     fault.options["total"] = str(left)
-    if left <= 0:
-        faults.clear("edits_during_walk")
 
 
 def _found(world: World, customer_id: str) -> Row:
@@ -121,13 +134,18 @@ def _plausible(value: Any, present: int) -> int | None:
     return instant if earliest <= instant <= present + 86_400 * SECOND else None
 
 
-def _merged(target: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
+def _without(record: Any, names: Container[str]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in names} if isinstance(record, dict) else {}
+
+
+def _merged(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(target)
     for name, value in patch.items():
+        before = merged.get(name)
         if value is None:
             merged.pop(name, None)
+        elif isinstance(value, dict):
+            merged[name] = _merged(before if isinstance(before, dict) else {}, value)
         else:
-            merged[name] = _merged(merged.get(name), value)
+            merged[name] = value
     return merged

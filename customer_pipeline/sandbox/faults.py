@@ -39,8 +39,11 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-class UnknownFaultError(KeyError):
+class UnknownFaultError(ValueError):
     """There is no fault of that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no fault {name}; there are {', '.join(FAULTS)}")
 
 
 @dataclass(slots=True)
@@ -67,6 +70,11 @@ class Fault:
     def number(self, name: str, default: float) -> float:
         """Return an option as a number."""
         return float(self.options.get(name, default))
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether it has struck as often as it was to."""
+        return self.times == 0 or self.number("total", 1) <= 0
 
     def described(self) -> dict[str, object]:
         """Return the fault as JSON."""
@@ -136,7 +144,7 @@ class Faults:
     def active(self, name: str) -> Fault | None:
         """Return a fault that is switched on, without counting a request."""
         fault = self._faults.get(name)
-        return None if fault is None or fault.times == 0 or self.is_over(fault) else fault
+        return None if fault is None or fault.is_exhausted or self.is_over(fault) else fault
 
     def all_active(self) -> list[Fault]:
         """Return every fault that is switched on."""

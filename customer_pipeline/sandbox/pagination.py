@@ -98,7 +98,16 @@ def _encode(values: list[object]) -> str:
 def signpost(
     style: Style, query: Mapping[str, str], *, listing: ListQuery, cursor: str | None, total: int | None, url: str
 ) -> Signpost:
-    """Say where the next page is; `cursor` is None on the last page, and `url` is the list's address without a query."""
+    """Say where the next page is.
+
+    Args:
+        style: how.
+        query: the request's, which links repeat.
+        listing: the request, understood.
+        cursor: what leads to the next page; None on the last.
+        total: how many records the whole list has, where that was asked for.
+        url: the list's address without a query.
+    """
     members: dict[str, object] = {} if total is None else {"total": total}
     headers = {} if total is None else {"X-Total-Count": str(total)}
     link = None if cursor is None else next_link(query, cursor=cursor, url=url)

@@ -9,10 +9,12 @@ from customer_pipeline.sandbox import dirt
 from customer_pipeline.sandbox.names import NAMES, Names
 from customer_pipeline.sandbox.places import COUNTRIES, Country
 
-_WEIGHTS = (24, 14, 10, 12, 8, 4, 3, 4, 2, 5, 3, 3, 3, 3, 2)
 _STATUSES = ("active", "active", "active", "lead", "inactive", "ACTIVE", "blocked", "")
 _TAGS = ("vip", "newsletter", "B2B", "b2b ", "trial", "churn-risk", "événement", "до 2020", "重要", "", "vip")
 _DOMAINS = ("example.com", "example.org", "example.net", "mail.example.com")
+_BY_WEIGHT = tuple(country.weight for country in COUNTRIES)
+_PARTS = dirt.Mixture(everything=33, no_company=60, no_address=5, no_email=2)
+_EDITS = dirt.Mixture(status=1, phone=1, address=1, tags=1, score=1)
 
 
 def customer_id(number: int) -> str:
@@ -23,42 +25,50 @@ def customer_id(number: int) -> str:
 def invent(seed: int, number: int) -> bytes:
     """Return the JSON of a new customer, without its datetimes and its deletion mark."""
     dice = random.Random(f"{seed}/customer/{number}")
-    country = dice.choices(COUNTRIES, _WEIGHTS)[0]
+    country = dice.choices(COUNTRIES, _BY_WEIGHT)[0]
     names = NAMES[country.language]
     given, family = dice.choice(names.given), dice.choice(names.family)
-    record: dict[str, Any] = {
-        "id": customer_id(number),
-        "name": _name(dice, names, given, family),
-        "contact": {"email": _email(dice, given, family, number), "phone": _phone(dice, country)},
-        "company": {"name": dirt.text(dice, dice.choice(names.companies))} if dice.random() < 0.4 else None,
-        "address": _address(dice, country) if dice.random() < 0.95 else None,
-        "locale": dirt.locale(dice, country.language, country.alpha2),
-        "status": dice.choice(_STATUSES),
-        "tags": dice.choices(_TAGS, k=dice.randrange(4)),
-        "custom": _custom(dice),
-    }
-    if dice.random() < 0.02:
-        del record["contact"]["email"]
-    return orjson.dumps(record)
+    parts = _PARTS.draw(dice)
+    contact = {"email": _email(dice, given, family, number), "phone": _phone(dice, country)}
+    if parts == "no_email":
+        del contact["email"]
+    return orjson.dumps(
+        {
+            "id": customer_id(number),
+            "name": _name(dice, names, given, family),
+            "contact": contact,
+            "company": None if parts == "no_company" else {"name": dirt.text(dice, dice.choice(names.companies))},
+            "address": None if parts == "no_address" else _address(dice, country),
+            "locale": dirt.locale(dice, country.language, country.alpha2),
+            "status": dice.choice(_STATUSES),
+            "tags": dice.choices(_TAGS, k=dice.randrange(4)),
+            "custom": _custom(dice),
+        }
+    )
 
 
 def edited(body: bytes, dice: random.Random) -> bytes:
-    """Return the JSON of a customer after one edit, which always differs from the one before."""
+    """Return the JSON of a customer after one edit; it always differs from the one before."""
     record = orjson.loads(body)
-    country = dice.choice(COUNTRIES)
-    custom = record.setdefault("custom", {})
-    edit = dice.randrange(5)
-    if edit == 0:
-        record["status"] = dice.choice(_STATUSES)
-    elif edit == 1:
-        record.setdefault("contact", {})["phone"] = _phone(dice, country)
-    elif edit == 2:  # noqa: PLR2004 -- a case, not a quantity
-        record["address"] = _address(dice, country)
-    elif edit == 3:  # noqa: PLR2004 -- a case, not a quantity
-        record["tags"] = dice.choices(_TAGS, k=dice.randrange(5))
-    custom["score"] = dice.randrange(1000) / 10
-    custom["revision"] = custom.get("revision", 0) + 1
+    match _EDITS.draw(dice):
+        case "status":
+            record["status"] = dice.choice(_STATUSES)
+        case "phone":
+            record["contact"] = {**_object(record, "contact"), "phone": _phone(dice, dice.choice(COUNTRIES))}
+        case "address":
+            record["address"] = _address(dice, dice.choice(COUNTRIES))
+        case "tags":
+            record["tags"] = dice.choices(_TAGS, k=dice.randrange(5))
+    custom = _object(record, "custom")
+    revision = custom.get("revision", 0)
+    score = dice.randrange(1000) / 10
+    record["custom"] = {**custom, "score": score, "revision": revision + 1 if isinstance(revision, int) else 1}
     return orjson.dumps(record)
+
+
+def _object(record: dict[str, Any], name: str) -> dict[str, Any]:
+    value = record.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _name(dice: random.Random, names: Names, given: str, family: str) -> dict[str, str]:
@@ -71,13 +81,12 @@ def _name(dice: random.Random, names: Names, given: str, family: str) -> dict[st
 
 
 def _email(dice: random.Random, given: str, family: str, number: int) -> str | None:
-    local = dirt.ascii_letters(f"{given}.{family}").strip(".-") or f"customer{number}"
+    local = dirt.ascii_letters(f"{given}.{family}").strip(".-") or "customer"
     return dirt.email(dice, f"{local}{number}@{dice.choice(_DOMAINS)}")
 
 
 def _phone(dice: random.Random, country: Country) -> str | None:
-    pattern = dice.choice(country.international if dice.random() < 0.6 else country.national)
-    return dirt.phone(dice, dirt.digits(dice, pattern))
+    return dirt.phone(dice, dirt.digits(dice, dice.choice((*country.national, *country.international))))
 
 
 def _address(dice: random.Random, country: Country) -> dict[str, str | None]:
@@ -93,11 +102,10 @@ def _address(dice: random.Random, country: Country) -> dict[str, str | None]:
 
 
 def _custom(dice: random.Random) -> dict[str, Any]:
+    since = f"{dice.randrange(2008, 2026)}-{dice.randrange(1, 13):02}-{dice.randrange(1, 29):02}"
     return {
         "birth_date": dirt.date(dice, dice.randrange(1925, 2008), dice.randrange(1, 13), dice.randrange(1, 29)),
-        "loyalty_since": dirt.datetime_text(
-            dice, dice.randrange(2008, 2026), dice.randrange(1, 13), dice.randrange(1, 29), dice.randrange(86_400)
-        ),
+        "loyalty_since": dirt.datetime_text(dice, since, dice.randrange(86_400)),
         "newsletter": dice.choice((True, False, None, "yes", "0")),
         "score": dice.choice((dice.randrange(1000) / 10, None, "n/a", 0)),
     }

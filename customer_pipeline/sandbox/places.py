@@ -3,15 +3,22 @@
 A `#` is a random digit. The numbers lie in ranges set aside for fiction, or among 555 numbers, and are valid by
 libphonenumber's rules, so that only the dirt put on purpose is invalid.
 """
-# ruff: noqa: RUF001 -- letters of other scripts are the point
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """A country: its codes and names as people write them, cities with region and postal code, streets, numbers."""
+    """A country and what is written of it; `weight` is how many customers live there compared with the others.
 
+    Attributes:
+        spellings: its alpha-3 code, number and names.
+        cities: each with its region and postal code.
+        international: telephone numbers with the country's code.
+        national: telephone numbers without it.
+    """
+
+    weight: int
     language: str
     alpha2: str
     spellings: tuple[str, ...]
@@ -23,6 +30,7 @@ class Country:
 
 COUNTRIES = (
     Country(
+        24,
         "de",
         "CH",
         ("CHE", "756", "Switzerland", "ch"),
@@ -32,6 +40,7 @@ COUNTRIES = (
         ("044 555 ## ##", "079/555.##.##", "(044) 555####"),
     ),
     Country(
+        14,
         "de",
         "DE",
         ("DEU", "276", "Germany", "Federal Republic of Germany"),
@@ -41,6 +50,7 @@ COUNTRIES = (
         ("030 23125 ###", "(030) 23125###"),
     ),
     Country(
+        10,
         "fr",
         "FR",
         ("FRA", "250", "France", "French Republic"),
@@ -50,6 +60,7 @@ COUNTRIES = (
         ("01 99 00 ## ##", "01.99.00.##.##"),
     ),
     Country(
+        12,
         "en",
         "US",
         ("USA", "840", "United States", "United States of America"),
@@ -59,6 +70,7 @@ COUNTRIES = (
         ("(202) 555-01##", "202.555.01##", "1-202-555-01##"),
     ),
     Country(
+        8,
         "en",
         "GB",
         ("GBR", "826", "United Kingdom"),
@@ -72,6 +84,7 @@ COUNTRIES = (
         ("020 7946 0###", "02079460###"),
     ),
     Country(
+        4,
         "pl",
         "PL",
         ("POL", "616", "Poland"),
@@ -81,6 +94,7 @@ COUNTRIES = (
         ("22 555 ## ##",),
     ),
     Country(
+        3,
         "cs",
         "CZ",
         ("CZE", "203", "Czechia", "Czech Republic"),
@@ -90,6 +104,7 @@ COUNTRIES = (
         ("222 555 ###",),
     ),
     Country(
+        4,
         "es",
         "ES",
         ("ESP", "724", "Spain", "Kingdom of Spain"),
@@ -99,6 +114,7 @@ COUNTRIES = (
         ("91 555 ## ##",),
     ),
     Country(
+        2,
         "vi",
         "VN",
         ("VNM", "704", "Viet Nam"),
@@ -108,6 +124,7 @@ COUNTRIES = (
         ("024 3555 ####",),
     ),
     Country(
+        5,
         "ru",
         "RU",
         ("RUS", "643", "Russian Federation"),
@@ -117,6 +134,7 @@ COUNTRIES = (
         ("8 (495) 555-##-##",),
     ),
     Country(
+        3,
         "el",
         "GR",
         ("GRC", "300", "Greece", "Hellenic Republic"),
@@ -126,6 +144,7 @@ COUNTRIES = (
         ("21 0555 ####",),
     ),
     Country(
+        3,
         "ar",
         "EG",
         ("EGY", "818", "Egypt", "Arab Republic of Egypt"),
@@ -135,6 +154,7 @@ COUNTRIES = (
         ("02 2555 ####",),
     ),
     Country(
+        3,
         "zh",
         "CN",
         ("CHN", "156", "China", "People's Republic of China"),
@@ -144,6 +164,7 @@ COUNTRIES = (
         ("010 5550 ####",),
     ),
     Country(
+        3,
         "ja",
         "JP",
         ("JPN", "392", "Japan"),
@@ -153,6 +174,7 @@ COUNTRIES = (
         ("03-5550-####",),
     ),
     Country(
+        2,
         "ko",
         "KR",
         ("KOR", "410", "Korea, Republic of"),

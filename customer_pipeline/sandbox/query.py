@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from customer_pipeline.timestamps import serving
 from customer_pipeline.sandbox.rendering import DatetimeForm
 from customer_pipeline.sandbox.store import Bounds, Sort
+from customer_pipeline.timestamps import serving
 
 DEFAULT_SIZE = 100
 LARGEST_SIZE = 500

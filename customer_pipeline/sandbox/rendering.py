@@ -6,8 +6,8 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from customer_pipeline import timestamps
-from customer_pipeline.timestamps import serving
 from customer_pipeline.sandbox.store import Row
+from customer_pipeline.timestamps import serving
 
 LOCAL_ZONE = ZoneInfo("Europe/Zurich")
 _ELSEWHERE = timezone(timedelta(hours=5, minutes=30))

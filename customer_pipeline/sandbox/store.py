@@ -7,7 +7,7 @@ A customer's body is stored as serialized JSON without its datetimes, so that a 
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 _SCHEMA = """
@@ -94,6 +94,17 @@ class Store:
         found = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return None if found is None else int(found[0])
 
+    def needed(self, name: str) -> int:
+        """Return a setting that every world has.
+
+        Raises:
+            LookupError: if it was never made: the file is not a sandbox's state.
+        """
+        value = self.setting(name)
+        if value is None:
+            raise LookupError(f"the state file has no setting {name!r}; remove it to begin anew")
+        return value
+
     def set(self, name: str, value: int) -> None:
         """Keep a setting."""
         self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
@@ -124,6 +135,10 @@ class Store:
         """Return a customer by its id."""
         return self._one("id = ?", customer_id)
 
+    def at(self, seq: int) -> Row | None:
+        """Return the customer that was created as the `seq`th."""
+        return self._one("seq = ?", seq)
+
     def at_or_after(self, seq: int) -> Row | None:
         """Return the first customer that was created at `seq` or later."""
         return self._one("seq >= ? ORDER BY seq LIMIT 1", seq)
@@ -133,7 +148,7 @@ class Store:
         found = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'customers'").fetchone()
         return 0 if found is None else int(found[0])
 
-    def count(self, bounds: Bounds = Bounds()) -> int:  # noqa: B008 -- frozen
+    def count(self, bounds: Bounds = Bounds()) -> int:
         """Return how many customers the whole list holds."""
         where, values = _conditions(bounds)
         return int(self._connection.execute(f"SELECT count(*) FROM customers WHERE {where}", values).fetchone()[0])  # noqa: S608 -- constants only
@@ -181,11 +196,6 @@ def key_of(row: Row, sort: Sort) -> tuple[int | str, ...]:
     if sort is Sort.NONE:
         return (row.seq,)
     return (row.id,) if sort is Sort.ID else (row.updated_at, row.id)
-
-
-def marked_deleted(row: Row, *, updated_at: int) -> Row:
-    """Return the tombstone of a customer."""
-    return replace(row, deleted=True, updated_at=updated_at)
 
 
 def _conditions(bounds: Bounds) -> tuple[str, tuple[int | str, ...]]:

@@ -1,31 +1,38 @@
-"""The sandbox's world: who is in it at first, and what happens to them as time passes. No HTTP.
+"""The sandbox's world: customers that change as time passes. No HTTP.
 
 Changes are numbered. What the nth does, and how long it keeps the next one waiting, follows from the seed and n alone;
 a change that fell due while nobody asked is applied at the next request, at the instant at which it was due.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from customer_pipeline.sandbox.dirt import Mixture
 from customer_pipeline.sandbox.people import customer_id, edited, invent
+from customer_pipeline.sandbox.population import SECOND, first_customers
 from customer_pipeline.sandbox.store import Row, Store
 from customer_pipeline.timestamps import serving
 
-SECOND = 1_000_000
-_DAY = 86_400 * SECOND
-_HISTORY = 30 * _DAY
-_LONGEST_CREATION = 1500 * _DAY
-_IMPORT_SIZE = 40
-_LARGEST_BACKLOG = 20_000
-_MOST_SEQ_DRAWS = 20
+_MINUTE = 60 * SECOND
 _ECHO_DELAY = SECOND // 5
+_SHARE_OF_ECHOES = 0.08
+_LARGEST_BACKLOG = 20_000
+_MOST_DRAWS = 20
+_CHANGES = Mixture(create=10, delete=4, edit=86)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What a new world is made of; one that continues keeps its own."""
+    """What a new world is made of; one that continues keeps its customers, seed and history.
+
+    Attributes:
+        customers: how many there are at first.
+        seed: the same seed invents the same customers and changes.
+        changes_per_minute: how many edits, new customers and deletions a minute brings; 0 for none.
+        start: when the first customers were new; now, when left out.
+    """
 
     customers: int = 5000
     seed: int = 1
@@ -50,21 +57,29 @@ class World:
         if store.setting("seed") is None:
             with store.transaction():
                 self._begin(settings)
-        self.seed = store.setting("seed") or 0
+        self._seed = store.needed("seed")
         self.advance()
+
+    @property
+    def changes(self) -> int:
+        """How many changes there were."""
+        return self.store.needed("next_change") - 1
 
     def now(self) -> int:
         """Return the provider's present, in microseconds since 1970."""
         return serving.epoch_microseconds(self.clock())
 
     def advance(self) -> None:
-        """Apply every change that fell due since the last one."""
-        due, present = self._next_due(), self.now()
+        """Apply every change that fell due since the last one; of a very long sleep, the last ones only."""
+        due, present = self.store.needed("next_due"), self.now()
         if self.paused or self._rate <= 0 or due > present:
             return
+        awake_since = present - int(_LARGEST_BACKLOG * _MINUTE / self._rate)
+        number = self.store.needed("next_change")
         with self.store.transaction():
-            due = max(due, present - int(_LARGEST_BACKLOG * 60 * SECOND / self._rate))
-            number = self.store.setting("next_change") or 1
+            if due < awake_since:
+                self._continue_from(awake_since)
+                due = awake_since
             while due <= present:
                 self._change(number, due)
                 number += 1
@@ -78,82 +93,68 @@ class World:
         self.paused = True
 
     def resume(self) -> None:
-        """Let changes happen again, from now on: what was not changed in the pause never will have been."""
+        """Let changes happen again, from now on: a change never shows up long after its `updated_at`."""
         if self.paused:
-            self.store.set("next_due", self.now() + self._gap(self.store.setting("next_change") or 1))
             self.paused = False
+            if self._rate > 0:
+                self._continue_from(self.now() + self._gap(self.changes + 1))
+
+    def _continue_from(self, due: int) -> None:
+        """Skip a stretch of time; no echo may sound across it, its `updated_at` would be long past."""
+        self.store.set("next_due", due)
+        self.store.set("last_edited", 0)
 
     def _begin(self, settings: Settings) -> None:
         start = self.now() if settings.start is None else serving.epoch_microseconds(settings.start)
-        self.store.set("seed", settings.seed)
-        self.store.set("next_change", 1)
-        self.store.set("next_due", start)
-        self.store.insert(_population(settings, start))
+        self.store.insert(first_customers(count=settings.customers, seed=settings.seed, start=start))
+        for name, value in (("seed", settings.seed), ("next_change", 1), ("next_due", start), ("last_edited", 0)):
+            self.store.set(name, value)
 
-    def _next_due(self) -> int:
-        return self.store.setting("next_due") or 0
+    def _dice(self, what: str, number: int) -> random.Random:
+        return random.Random(f"{self._seed}/{what}/{number}")
 
     def _gap(self, number: int) -> int:
         if self._is_echo(number):
             return _ECHO_DELAY
-        return int(60 * SECOND / self._rate * (0.5 + self._dice("gap", number).random()))
-
-    def _dice(self, what: str, number: int) -> random.Random:
-        return random.Random(f"{self.seed}/{what}/{number}")
+        return int(_MINUTE / self._rate * (0.5 + self._dice("gap", number).random()))
 
     def _is_echo(self, number: int) -> bool:
-        """Say whether a change edits the customer of the one before again, at the same tick of a coarse clock."""
-        return number > 1 and self._dice("echo", number).random() < 0.08
+        """Say whether a change edits the customer of the one before again, within the same tick of a coarse clock."""
+        return self._dice("echo", number).random() < _SHARE_OF_ECHOES
 
     def _change(self, number: int, due: int) -> None:
         dice = self._dice("change", number)
-        roll = dice.random()
-        if self._is_echo(number) and self._echo(dice):
-            return
-        if roll < 0.10:
-            seq = self.store.last_seq() + 1
-            self.store.insert([Row(0, customer_id(seq), due, due - due % SECOND, False, False, invent(self.seed, seq))])
-            self.store.set("last_changed", seq)
-            return
-        row = self._pick(dice)
-        if row is None:
-            return
-        coarse = due - due % SECOND if self._is_echo(number + 1) else due
-        if roll < 0.14:
-            self.store.update(replace(row, updated_at=due, deleted=True))
-        else:
-            self.store.update(replace(row, updated_at=max(coarse, row.updated_at), body=edited(row.body, dice)))
-            self.store.set("last_changed", row.seq)
+        edited_before = self.store.at(self.store.needed("last_edited")) if self._is_echo(number) else None
+        self.store.set("last_edited", 0)
+        change = _CHANGES.draw(dice)
+        if edited_before and self._is_ours(edited_before):
+            self.store.update(replace(edited_before, body=edited(edited_before.body, dice)))
+        elif change == "create":
+            self._create(due)
+        elif (row := self._any(dice)) and change == "delete":
+            self.store.update(replace(row, updated_at=max(due, row.updated_at), deleted=True))
+        elif row:
+            tick = due - due % SECOND if self._is_echo(number + 1) else due
+            self.store.update(replace(row, updated_at=max(tick, row.updated_at), body=edited(row.body, dice)))
+            self.store.set("last_edited", row.seq)
 
-    def _echo(self, dice: random.Random) -> bool:
-        row = self.store.at_or_after(self.store.setting("last_changed") or 0)
-        if row is None or row.deleted or row.verbatim or row.seq != self.store.setting("last_changed"):
-            return False
-        self.store.update(replace(row, body=edited(row.body, dice)))
-        return True
+    def _create(self, due: int) -> None:
+        number = self.store.last_seq() + 1
+        created_at = due - due % SECOND
+        body = invent(self._seed, number)
+        self.store.insert(
+            [Row(0, customer_id(number), due, created_at, deleted=False, verbatim=False, body=body)],
+        )
 
-    def _pick(self, dice: random.Random) -> Row | None:
+    def _any(self, dice: random.Random) -> Row | None:
         """Return a customer that is there and whose record is of our making."""
         last = self.store.last_seq()
-        for _ in range(_MOST_SEQ_DRAWS if last else 0):
+        for _ in range(_MOST_DRAWS if last else 0):
             row = self.store.at_or_after(dice.randint(1, last))
-            if row and not row.deleted and not row.verbatim:
+            if row and self._is_ours(row):
                 return row
         return None
 
-
-def _population(settings: Settings, start: int) -> Iterator[Row]:
-    """Invent the first customers: a third changed in the last day, the others in the 30 days; some in one import."""
-    imported = 0
-    for number in range(1, settings.customers + 1):
-        dice = random.Random(f"{settings.seed}/age/{number}")
-        age = dice.randrange(1, _DAY if dice.random() < 1 / 3 else _HISTORY)
-        if number % 500 <= _IMPORT_SIZE and imported:
-            updated_at = imported
-        else:
-            updated_at = start - age
-        imported = updated_at if number % 500 == 0 or number == 1 else imported  # noqa: PLR2004
-        created_at = updated_at - dice.randrange(_LONGEST_CREATION)
-        deleted = dice.random() < 0.01
-        body = invent(settings.seed, number)
-        yield Row(0, customer_id(number), updated_at, created_at - created_at % SECOND, deleted, False, body)
+    @staticmethod
+    def _is_ours(row: Row) -> bool:
+        return not row.deleted and not row.verbatim
