@@ -31,24 +31,37 @@ class State(NamedTuple):
 def encode(customers: pa.RecordBatch | pa.Table) -> list[State]:
     """Encode rows of the schema `CUSTOMERS`, in their order; a row with `deleted_at` is a deletion."""
     columns = {name: customers.column(name) for name in customers.schema.names}
+    updated = columns["updated_at"]
     versions = [
-        f"{updated}/{fetched}"
-        for updated, fetched in zip(_instants(columns["updated_at"]), _instants(columns["fetched_at"]), strict=True)
+        f"{updated_at}/{fetched_at}"
+        for updated_at, fetched_at in zip(_instants(updated), _instants(columns["fetched_at"]), strict=True)
     ]
-    milliseconds = (columns["updated_at"].cast(pa.int64()).to_numpy(zero_copy_only=False) // 1000).tolist()
-    members = {name: _values(name, columns[name]) for name in Customer.model_fields}
-    names = ("version", *members)
+    milliseconds = (updated.cast(pa.int64()).to_numpy(zero_copy_only=False) // 1000).tolist()
+    members = {"version": versions, **{name: _values(name, columns[name]) for name in Customer.model_fields}}
+    ids, deleted = members["id"], members["deleted_at"]
+    live = [
+        dict(zip(members, row, strict=True))
+        for row, deleted_at in zip(zip(*members.values(), strict=True), deleted, strict=True)
+        if deleted_at is None
+    ]
+    documents = iter(_dump_each(live))
     return [
-        State(
-            row[1],
-            row[0],
-            updated_ms,
-            None if deleted is not None else orjson.dumps(dict(zip(names, row, strict=True))),
-        )
-        for row, updated_ms, deleted in zip(
-            zip(versions, *members.values(), strict=True), milliseconds, members["deleted_at"], strict=True
-        )
+        State(customer_id, version, updated_ms, next(documents) if deleted_at is None else None)
+        for customer_id, version, updated_ms, deleted_at in zip(ids, versions, milliseconds, deleted, strict=True)
     ]
+
+
+def _dump_each(objects: list[dict[str, Any]]) -> list[bytes]:
+    """Dump all objects at once and cut the text between them: several times faster than one by one.
+
+    A bare line break is put between two objects. The cut cannot be mistaken: JSON has no line break inside a string and
+    no two commas without a value in between.
+    """
+    if not objects:
+        return []
+    with_cuts: list[Any] = [orjson.Fragment(b"\n")] * (2 * len(objects) - 1)
+    with_cuts[::2] = objects
+    return orjson.dumps(with_cuts)[1:-1].split(b",\n,")
 
 
 def _values(name: str, column: Any) -> list[Any]:
