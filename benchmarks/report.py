@@ -48,12 +48,13 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Memory:
-    """Peak resident memory of one fresh process, and of each of its steps, in MiB."""
+    """Peak resident memory of one fresh process, and of each of its steps, in MiB; and how long it took."""
 
     name: str
     records: int
     peak: float
     steps: dict[str, float]
+    seconds: float
 
 
 @dataclass
@@ -97,12 +98,13 @@ class Report:
             (
                 row.name,
                 f"{row.records:,}",
+                f"{row.seconds:,.1f}",
                 f"{row.peak:,.0f}",
                 ", ".join(f"{step} {peak:,.0f}" for step, peak in row.steps.items()),
             )
             for row in self.memory
         ]
-        return _table(("peak memory", "records", "MiB", "highest in each step"), rows)
+        return _table(("peak memory", "records", "seconds", "MiB", "highest in each step"), rows)
 
     def _ratio_lines(self) -> list[str]:
         rows = [

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from customer_pipeline_tests.servers import ServerProcess
+
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
@@ -17,10 +19,10 @@ def pin_pipeline() -> None:
         os.sched_setaffinity(0, {CORES[0]})
 
 
-def pin_server(process_id: int) -> None:
-    """Keep a server off the pipeline's core, all of its threads."""
-    if len(CORES) > 1:
-        for thread in Path(f"/proc/{process_id}/task").iterdir():
+def keep_off(server: ServerProcess) -> None:
+    """Keep a running server off the pipeline's core, with all of its threads."""
+    if len(CORES) > 1 and server.process is not None:
+        for thread in Path(f"/proc/{server.process.pid}/task").iterdir():
             os.sched_setaffinity(int(thread.name), set(CORES[1:]))
 
 

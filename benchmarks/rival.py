@@ -10,25 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.feast_environment import feast_python
-
 SCRIPT = Path(__file__).parent / "feast_rival.py"
 
 
 class Rival:
-    """Feast with the given customers. As a context manager it ends the process.
+    """Feast with the given customers. As a context manager it ends the process."""
 
-    Raises:
-        FeastUnavailableError: if Feast's environment cannot be made.
-    """
-
-    def __init__(self, customers: pa.Table, folder: Path, *, port: int) -> None:
+    def __init__(self, customers: pa.Table, folder: Path, *, python: Path, port: int) -> None:
         folder.mkdir(parents=True)
         parquet = folder / "customers.parquet"
         pq.write_table(flat(customers), parquet)
         self._log = (folder / "feast.log").open("w+")
         self._process = subprocess.Popen(
-            [str(feast_python()), "-P", str(SCRIPT), str(folder), str(parquet), f"127.0.0.1:{port}"],
+            [str(python), "-P", str(SCRIPT), str(folder), str(parquet), f"127.0.0.1:{port}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
