@@ -20,8 +20,7 @@ from customer_pipeline import timestamps
 from customer_pipeline.cache.codec import State, encode
 from customer_pipeline.cache.coverage import Coverage, Freshness
 from customer_pipeline.cache.publisher import Outcomes, Publisher
-from customer_pipeline.customers import schemas
-from customer_pipeline.customers.exact_json import parse_records
+from customer_pipeline.customers import exact_json, schemas
 from customer_pipeline.customers.identity import Identifier
 from customer_pipeline.customers.newest import newest
 from customer_pipeline.customers.normalize import Normalizer
@@ -159,14 +158,16 @@ class _Tally:
         self.invalid.update(invalid)
 
 
-def _newest_rows(window: Window, *, profile: Profile, landing: LandingStore, ahead: timedelta) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _newest_rows(
+    window: Window, *, profile: Profile, landing: LandingStore, ahead: timedelta
+) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
     """Return which landed rows to keep; read from the records anew, since the profile may have been corrected."""
     identify = Identifier(profile)
     ids: list[pa.Array] = []
     updated: list[pd.Series] = []
     fetched: list[pd.Series] = []
     for batch in landing.read(RAW_CUSTOMERS, window, columns=["fetched_at", "record"]):
-        batch_ids, updated_at = identify(parse_records(batch["record"].to_pylist()))
+        batch_ids, updated_at = identify(exact_json.loads_each(batch["record"]))
         fetched_at = batch["fetched_at"].to_pandas()
         # An implausible instant must not displace a usable state of the same customer.
         plausible = (updated_at >= timestamps.EARLIEST_PLAUSIBLE) & (updated_at <= fetched_at + ahead)

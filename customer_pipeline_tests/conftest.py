@@ -1,10 +1,23 @@
 """Fixtures that many tests share."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from customer_pipeline_tests.servers import ValkeyServer
+# Definitions read the environment while they load; tests that run them set their own values afterwards.
+os.environ.update(
+    {
+        "PROVIDER_PROFILE": "sandbox",
+        "SANDBOX_URL": "http://127.0.0.1:9",
+        "SANDBOX_TOKEN": "sandbox-token",
+        "REDIS_URL": "redis://127.0.0.1:9/0",
+        "LANDING_URI": "file:///nonexistent",
+        "CUSTOMER_PIPELINE_START": "2026-11-01T00:00:00Z",
+    }
+)
+
+from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
 
 
 @pytest.fixture(scope="session")
@@ -15,8 +28,24 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeySe
 
 
 @pytest.fixture
-def valkey(valkey_server: ValkeyServer) -> Iterator[ValkeyServer]:
+def valkey(valkey_server: ValkeyServer) -> ValkeyServer:
     """The Valkey, empty."""
     with valkey_server.client() as client:
         client.flushall()
-    yield valkey_server
+    return valkey_server
+
+
+@pytest.fixture(scope="session")
+def sandbox_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
+    """One sandbox provider for the whole test process: 600 customers whose changes are made by the tests alone."""
+    arguments = ("--customers", "600", "--changes-per-minute", "0")
+    with SandboxServer(tmp_path_factory.mktemp("sandbox"), *arguments) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(sandbox_server: SandboxServer) -> Iterator[SandboxServer]:
+    """The sandbox provider without faults."""
+    sandbox_server.control("DELETE", "faults")
+    yield sandbox_server
+    sandbox_server.control("DELETE", "faults")

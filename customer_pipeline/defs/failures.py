@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import dagster as dg
 
@@ -16,7 +17,8 @@ from customer_pipeline.windows import Window
 transient_retries = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
 
 
-Known = ProviderError | LandingError | CacheError | PublicationIncomplete | ProfileError
+_KNOWN = (ProviderError, LandingError, CacheError, PublicationIncomplete, ProfileError)
+Known: TypeAlias = ProviderError | LandingError | CacheError | PublicationIncomplete | ProfileError
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def explained(window: Window | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except Known as error:
+    except _KNOWN as error:
         where = f"window {window.key}: " if window else ""
         raise dg.Failure(
             description=f"{where}{type(error).__name__}: {error}",
@@ -40,9 +42,9 @@ def _is_transient(error: Known) -> bool:
     return not isinstance(error, ProfileError) and error.transient
 
 
-def _facts(error: Known, window: Window | None) -> dict[str, dg.RawMetadataValue]:
+def _facts(error: Known, window: Window | None) -> dict[str, str | int | float]:
     transient = _is_transient(error)
-    facts: dict[str, dg.RawMetadataValue] = {
+    facts: dict[str, str | int | float] = {
         "error": type(error).__name__,
         "transient": transient,
         "retries": "retried by itself" if transient else "not retried: a person must act first",

@@ -4,7 +4,6 @@ import dagster as dg
 
 from customer_pipeline.defs.ingestion import raw_customers
 from customer_pipeline.defs.normalization import normalization
-from customer_pipeline.defs.partitions import ten_minute_windows
 from customer_pipeline.defs.publication import customer_cache
 
 PIPELINE_TAGS = {"pipeline": "customer_pipeline"}
@@ -12,7 +11,6 @@ PIPELINE_TAGS = {"pipeline": "customer_pipeline"}
 customer_sync = dg.define_asset_job(
     "customer_sync",
     selection=dg.AssetSelection.assets(raw_customers, normalization, customer_cache),
-    partitions_def=ten_minute_windows,
     tags=PIPELINE_TAGS,
     description="Ingest, normalize and publish windows: one at each tick, ranges in a backfill.",
 )
