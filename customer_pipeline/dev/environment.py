@@ -1,0 +1,68 @@
+"""What the services of the embedded stack find in their environment: the caller's, and defaults for what it lacks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from customer_pipeline.dev.home import Home
+from customer_pipeline.dev.ports import HOST
+
+SANDBOX = "sandbox"
+SANDBOX_TOKEN = "sandbox-token"  # noqa: S105 -- guards invented data only
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """Where the embedded servers listen."""
+
+    ui: int = 3000
+    cache: int = 6390
+    provider: int = 8400
+
+    @property
+    def ui_url(self) -> str:
+        """The webserver."""
+        return f"http://{HOST}:{self.ui}"
+
+    @property
+    def cache_url(self) -> str:
+        """The embedded Valkey."""
+        return f"redis://{HOST}:{self.cache}/0"
+
+    @property
+    def provider_url(self) -> str:
+        """The sandbox."""
+        return f"http://{HOST}:{self.provider}"
+
+
+def has_own_cache(environ: Mapping[str, str]) -> bool:
+    """Return whether the stack starts a Valkey."""
+    return not environ.get("REDIS_URL")
+
+
+def has_sandbox(environ: Mapping[str, str]) -> bool:
+    """Return whether the stack starts the sandbox."""
+    return environ.get("PROVIDER_PROFILE", "") in {"", SANDBOX}
+
+
+def has_own_instance(environ: Mapping[str, str]) -> bool:
+    """Return whether the Dagster instance belongs to the stack alone."""
+    return not environ.get("DAGSTER_HOME")
+
+
+def complete(environ: Mapping[str, str], *, home: Home, ports: Ports) -> dict[str, str]:
+    """Return `environ` with a value for every setting; the caller's win."""
+    defaults = {
+        "PROVIDER_PROFILE": SANDBOX,
+        "REDIS_URL": ports.cache_url,
+        "LANDING_URI": home.landing.as_uri(),
+        "DAGSTER_HOME": str(home.dagster),
+    }
+    if not environ.get("CUSTOMER_PIPELINE_START"):
+        defaults["CUSTOMER_PIPELINE_START"] = home.start()
+    # A stack that starts a sandbox asks that one.
+    fixed = {}
+    if has_sandbox(environ):
+        defaults["SANDBOX_TOKEN"] = SANDBOX_TOKEN
+        fixed["SANDBOX_URL"] = ports.provider_url
+    given = {name: value for name, value in environ.items() if value}
+    return {**defaults, **given, **fixed}

@@ -1,0 +1,150 @@
+"""The webserver's GraphQL, as far as the first load needs it. No Dagster is imported: that would cost two seconds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import requests
+
+from customer_pipeline.windows import WINDOW_LENGTH, Window
+
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+PARTITION_TAG = "dagster/partition"
+
+_TIMEOUT = timedelta(minutes=2)
+
+_LOCATIONS = """query { workspaceOrError { ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
+  __typename ... on RepositoryLocation { repositories { name } } ... on PythonError { message } } } }
+  ... on PythonError { message } } }"""
+_RUNS = """query($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on Runs { results {
+  runId status updateTime tags { key value } } } ... on PythonError { message }
+  ... on InvalidPipelineRunsFilterError { message } } }"""
+_LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
+  ... on LaunchRunSuccess { run { runId } } ... on PipelineNotFoundError { message } ... on PythonError { message }
+  ... on RunConfigValidationInvalid { errors { message } } } }"""
+_CANCEL = """mutation($run: String!) { terminateRun(runId: $run, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) {
+  __typename ... on TerminateRunFailure { message } ... on PythonError { message } } }"""
+
+
+class WebserverError(Exception):
+    """The webserver refused, or its code location is not loaded; the message says which."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """A run that has not ended.
+
+    Attributes:
+        id: the run's id.
+        queued: whether it waits for its turn.
+        updated: epoch seconds of its last change.
+        windows: the range it works on, where it has one.
+    """
+
+    id: str
+    queued: bool
+    updated: float
+    windows: Window | None
+
+    def has_lost_its_worker(self, since: datetime) -> bool:
+        """Return whether the run was under way before `since` and has not been heard of after."""
+        return not self.queued and self.updated < since.timestamp()
+
+
+class Webserver:
+    """One job of one code location, through its webserver."""
+
+    def __init__(self, url: str, *, location: str, job: str) -> None:
+        self._url = url
+        self._location = location
+        self._job = job
+        self._repository: str | None = None
+
+    def answers(self) -> bool:
+        """Return whether the UI is up."""
+        try:
+            return requests.get(f"{self._url}/server_info", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def find_job(self) -> None:
+        """Find the repository of the code location.
+
+        Raises:
+            WebserverError: if the location failed to load; the message has its error.
+        """
+        entries = self._ask(_LOCATIONS)["workspaceOrError"]["locationEntries"]
+        entry = next((entry for entry in entries if entry["name"] == self._location), None)
+        loaded = entry and entry["locationOrLoadError"]
+        if not loaded:
+            raise WebserverError(f"the code location {self._location} is not loaded yet")
+        if "message" in loaded:
+            raise WebserverError(f"the code location {self._location} failed to load: {loaded['message'].strip()}")
+        self._repository = loaded["repositories"][0]["name"]
+
+    def unfinished_runs(self) -> list[Run]:
+        """Return the job's runs that are queued or under way."""
+        statuses = ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"]
+        variables = {"filter": {"pipelineName": self._job, "statuses": statuses}}
+        return [
+            Run(
+                id=run["runId"],
+                queued=run["status"] == "QUEUED",
+                updated=run["updateTime"] or 0.0,
+                windows=_windows({tag["key"]: tag["value"] for tag in run["tags"]}),
+            )
+            for run in self._ask(_RUNS, variables)["runsOrError"]["results"]
+        ]
+
+    def launch(self, windows: Window, *, tags: Mapping[str, str]) -> None:
+        """Queue one run for a range of windows."""
+        first, last = first_and_last_key(windows)
+        range_tags = {RANGE_START_TAG: first, RANGE_END_TAG: last, **tags}
+        selector = {
+            "repositoryLocationName": self._location,
+            "repositoryName": self._repository,
+            "pipelineName": self._job,
+        }
+        metadata = {"tags": [{"key": key, "value": value} for key, value in range_tags.items()]}
+        params = {"selector": selector, "runConfigData": {}, "executionMetadata": metadata}
+        answer = self._ask(_LAUNCH, {"params": params})["launchRun"]
+        if answer["__typename"] != "LaunchRunSuccess":
+            raise WebserverError(f"the run was refused: {answer}")
+
+    def cancel(self, run: Run) -> None:
+        """Mark a run as canceled whose worker is gone."""
+        self._ask(_CANCEL, {"run": run.id})
+
+    def _ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            response = requests.post(
+                f"{self._url}/graphql",
+                json={"query": query, "variables": variables or {}},
+                timeout=_TIMEOUT.total_seconds(),
+            )
+            answer: dict[str, Any] = response.json()
+        except requests.RequestException as error:
+            raise WebserverError(f"the webserver does not answer: {error}") from error
+        errors: Sequence[Mapping[str, Any]] = answer.get("errors", [])
+        if errors:
+            raise WebserverError("; ".join(str(error.get("message")) for error in errors))
+        content: dict[str, Any] = answer["data"]
+        for name, value in content.items():
+            if "message" in value:
+                raise WebserverError(f"{name}: {value['message'].strip()}")
+        return content
+
+
+def first_and_last_key(windows: Window) -> tuple[str, str]:
+    """Return the partition keys at both ends of a range."""
+    return windows.key, Window(windows.end - WINDOW_LENGTH, windows.end).key
+
+
+def _windows(tags: Mapping[str, str]) -> Window | None:
+    first = tags.get(RANGE_START_TAG, tags.get(PARTITION_TAG))
+    last = tags.get(RANGE_END_TAG, first)
+    if first is None or last is None:
+        return None
+    return Window(Window.from_key(first).start, Window.from_key(last).end)
