@@ -152,5 +152,6 @@ def _read_texts(civil: Civil, texts: list[str | None], readers: Iterable[Callabl
 def _strings(texts: list[str | None]) -> pa.StringArray:
     try:
         return pa.array(texts, pa.string())
-    except UnicodeEncodeError:  # JSON can escape halves of surrogate pairs
-        return pa.array([text if text and text.isascii() else None for text in texts], pa.string())
+    except UnicodeEncodeError:  # JSON can escape half of a surrogate pair
+        whole = [text if text is None or text.encode(errors="ignore").decode() == text else None for text in texts]
+        return pa.array(whole, pa.string())
