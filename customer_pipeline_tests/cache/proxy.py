@@ -74,7 +74,7 @@ class CuttingProxy:
         back.start()
         with contextlib.suppress(OSError):
             while data := client.recv(1 << 20):
-                loss = self._next_loss() if b"EVAL" in data else None
+                loss = self._next_loss() if b"EVAL" in data and not mute.is_set() else None
                 if loss == "request":
                     break
                 if loss == "half":

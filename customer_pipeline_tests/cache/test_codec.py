@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_pipeline.cache.codec import encode
@@ -153,6 +153,7 @@ TABLES = st.lists(
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 
 
+@settings(max_examples=50)
 @given(TABLES)
 def test_every_document_is_what_the_model_and_its_json_schema_say(drawn: list[dict[str, Any]]) -> None:
     states = encode(rows(*drawn))
