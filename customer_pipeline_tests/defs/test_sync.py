@@ -149,7 +149,9 @@ def test_a_cache_that_is_down_fails_publication_and_keeps_what_was_landed(
 
 def touch(sandbox: SandboxServer, window: Window, count: int) -> list[str]:
     """Edit `count` customers so that their `updated_at` lies in `window`, and return their ids."""
-    ids = [key for key, record in sandbox.truth().items() if record.get("name") and not record["deleted"]][:count]
+    known = sandbox.truth().items()
+    ids = [key for key, row in known if not row["deleted"] and not row["verbatim"]][:count]
+    assert len(ids) == count
     for position, key in enumerate(ids):
         instant = timestamps.format_instant(window.start + timedelta(seconds=position))
         sandbox.control("PUT", f"customers/{key}", body={"status": "touched"}, updated_at=instant)
