@@ -32,8 +32,8 @@ class Backstage:
         table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
             ("GET", "/_sandbox/faults", self.list_faults),
             ("DELETE", "/_sandbox/faults", self.clear),
-            ("POST", "/_sandbox/faults/{name}", self.switch_on),
-            ("DELETE", "/_sandbox/faults/{name}", self.clear),
+            ("POST", "/_sandbox/faults/{name:path}", self.switch_on),
+            ("DELETE", "/_sandbox/faults/{name:path}", self.clear),
             ("GET", "/_sandbox/state", self.state),
             ("POST", "/_sandbox/pause", self.pause),
             ("POST", "/_sandbox/resume", self.resume),

@@ -105,6 +105,6 @@ def _answer(page: list[Row], listing: ListQuery, sign: Signpost) -> Response:
             body = b'{"items":%b%b}' % (records, members)
         case Envelope.DATA_ITEMS:
             body = b'{"data":{"items":%b}%b}' % (records, members)
-        case Envelope.ROOT:
+        case _:
             body = records
     return Response(body, media_type="application/json", headers=sign.headers)

@@ -25,7 +25,7 @@ _CHANGES = Mixture(create=10, delete=4, edit=86)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What a new world is made of; one that continues keeps its customers, seed and history.
+    """What a new world is made of; one that continues keeps its customers, seed and history, not its pace.
 
     Attributes:
         customers: how many there are at first.
@@ -52,13 +52,22 @@ class World:
     def __init__(self, store: Store, settings: Settings, *, clock: Callable[[], datetime]) -> None:
         self.store = store
         self.clock = clock
-        self.paused = False
         self._rate = settings.changes_per_minute
         if store.setting("seed") is None:
             with store.transaction():
                 self._begin(settings)
         self._seed = store.needed("seed")
+        if self._rate <= 0:
+            store.set("still", 1)
+        elif store.setting("still"):
+            store.set("still", 0)
+            self._continue_from(self.now() + self._gap(self.changes + 1))
         self.advance()
+
+    @property
+    def paused(self) -> bool:
+        """Whether changes wait; a restart does not end that."""
+        return bool(self.store.setting("paused"))
 
     @property
     def changes(self) -> int:
@@ -90,12 +99,12 @@ class World:
     def pause(self) -> None:
         """Stop time-driven changes; those due by now are applied."""
         self.advance()
-        self.paused = True
+        self.store.set("paused", 1)
 
     def resume(self) -> None:
         """Let changes happen again, from now on: a change never shows up long after its `updated_at`."""
         if self.paused:
-            self.paused = False
+            self.store.set("paused", 0)
             if self._rate > 0:
                 self._continue_from(self.now() + self._gap(self.changes + 1))
 
@@ -107,7 +116,12 @@ class World:
     def _begin(self, settings: Settings) -> None:
         start = self.now() if settings.start is None else serving.epoch_microseconds(settings.start)
         self.store.insert(first_customers(count=settings.customers, seed=settings.seed, start=start))
-        for name, value in (("seed", settings.seed), ("next_change", 1), ("next_due", start), ("last_edited", 0)):
+        for name, value in (
+            ("seed", settings.seed),
+            ("next_change", 1),
+            ("next_due", start + SECOND),
+            ("last_edited", 0),
+        ):
             self.store.set(name, value)
 
     def _dice(self, what: str, number: int) -> random.Random:

@@ -1,7 +1,6 @@
 """A sandbox that runs: uvicorn in a thread, on a free port, reached over real HTTP."""
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
@@ -33,7 +32,7 @@ class RunningSandbox:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self.session = requests.Session()
         self._server = build_server(create_app(settings, state=state, clock=clock), port=port)
-        self._server.config.http = http  # type: ignore[assignment]
+        self._server.config.http = http
         self._thread = threading.Thread(target=self._server.run)
 
     def __enter__(self) -> Self:
@@ -49,8 +48,8 @@ class RunningSandbox:
         self._thread.join(timeout=10)
         assert not self._thread.is_alive()
 
-    def get(self, path: str, *, timeout: float = 5.0, **query: str | int) -> requests.Response:
-        return self.session.get(f"{self.url}{path}", params=query, timeout=timeout, allow_redirects=False)
+    def get(self, path: str, **query: Any) -> requests.Response:
+        return self.session.get(f"{self.url}{path}", params=query, timeout=5, allow_redirects=False)
 
     def control(self, method: str, path: str, **arguments: Any) -> requests.Response:
         response = self.session.request(method, f"{self.url}/_sandbox{path}", timeout=5, **arguments)
@@ -71,7 +70,7 @@ def bearer() -> dict[str, str]:
     return {"Authorization": f"Bearer {DEFAULT_TOKEN}"}
 
 
-def walk(sandbox: RunningSandbox, style: str, *, most_pages: int = 50, **query: str | int) -> list[dict[str, Any]]:
+def walk(sandbox: RunningSandbox, style: str, *, most_pages: int = 50, **query: Any) -> list[dict[str, Any]]:
     """Walk a list as a simple client would, page after page."""
     records: list[dict[str, Any]] = []
     url, parameters = f"{sandbox.url}/none/{style}/customers", dict(query)
@@ -104,7 +103,3 @@ def walk(sandbox: RunningSandbox, style: str, *, most_pages: int = 50, **query: 
 
 def until(condition: Callable[[], bool]) -> None:
     wait_until(condition, what="what the test waits for", timeout=5)
-
-
-def monotonic() -> float:
-    return time.monotonic()
