@@ -6,7 +6,9 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from customer_pipeline.windows import WINDOW_LENGTH, Window
+from customer_pipeline.landing.store import LandingStore
+from customer_pipeline.steps import RAW_CUSTOMERS
+from customer_pipeline.windows import WINDOW_LENGTH, Window, split
 from customer_pipeline_tests.real_input.persons import DAY
 from customer_pipeline_tests.servers import ValkeyServer
 
@@ -14,35 +16,25 @@ KEPT = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONF
 
 
 class Pipeline:
-    """One deployment: its landing store and Dagster's home lie in a folder of their own."""
+    """One deployment with a landing store of its own."""
 
     def __init__(self, folder: Path, valkey: ValkeyServer, *, profile: str | Path, secrets: dict[str, str]) -> None:
-        home = folder / "dagster"
-        home.mkdir(parents=True)
-        (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+        self.landing = LandingStore((folder / "landing").as_uri())
         self.environment = {
             **{name: value for name, value in os.environ.items() if name in KEPT},
             **secrets,
             "PROVIDER_PROFILE": str(profile),
             "REDIS_URL": valkey.url,
-            "LANDING_URI": (folder / "landing").as_uri(),
+            "LANDING_URI": self.landing.uri,
             "CUSTOMER_PIPELINE_START": DAY.start.isoformat().replace("+00:00", "Z"),
-            "DAGSTER_HOME": str(home),
         }
 
     def materialize(self, span: Window) -> str:
-        """Run every window of `span` in one run and return the log.
-
-        Raises:
-            subprocess.CalledProcessError: if the run fails.
-        """
+        """Run every window of `span` in one run and return its log."""
         last = Window(span.end - WINDOW_LENGTH, span.end)
         first = Window(span.start, span.start + WINDOW_LENGTH)
         done = subprocess.run(
-            [
-                *(sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*"),
-                *("--partition-range", f"{first.key}...{last.key}", "-m", "customer_pipeline.definitions"),
-            ],
+            [sys.executable, "-m", "customer_pipeline_tests.real_input.run", first.key, last.key],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -52,3 +44,16 @@ class Pipeline:
         if done.returncode:
             raise AssertionError(f"the run failed:\n{done.stdout[-4000:]}\n{done.stderr[-8000:]}")
         return done.stderr
+
+    def has_landed(self, window: Window) -> bool:
+        """Return whether the provider was asked for the window."""
+        return self.landing.describe(RAW_CUSTOMERS, window) is not None
+
+    def landed_ids(self, span: Window) -> set[str]:
+        """Return the ids that the provider answered with."""
+        return {
+            str(id_)
+            for window in split(span.start, span.end)
+            for batch in self.landing.read(RAW_CUSTOMERS, window, columns=["id"])
+            for id_ in batch["id"].to_pylist()
+        }

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -127,15 +127,24 @@ class PocketBaseServer(ServerProcess):
 class Editor:
     """An application that edits customers through PocketBase's API until it is stopped, each at most once.
 
-    Edited customers get a new `updated`, later than every window under way, as from a clock that runs on. Every tenth
-    is marked as deleted.
+    It begins when `begin` says so. Edited customers get a new `updated`, later than every window under way, as from a
+    clock that runs on. Every tenth is marked as deleted.
     """
 
-    def __init__(self, server: PocketBaseServer, ids: Sequence[str], *, start: datetime, step: timedelta) -> None:
+    def __init__(
+        self,
+        server: PocketBaseServer,
+        ids: Sequence[str],
+        *,
+        begin: Callable[[], bool],
+        start: datetime,
+        step: timedelta,
+    ) -> None:
         self.edited: list[str] = []
         self.failure: Exception | None = None
         self._server = server
         self._ids = random.Random(7).sample(ids, len(ids))
+        self._begin = begin
         self._start = start
         self._step = step
         self._stopped = threading.Event()
@@ -154,6 +163,9 @@ class Editor:
             raise self.failure
 
     def _edit(self) -> None:
+        while not self._begin():
+            if self._stopped.wait(0.01):
+                return
         with requests.Session() as api:
             api.headers["Authorization"] = self._server.token
             for number, id_ in enumerate(self._ids):

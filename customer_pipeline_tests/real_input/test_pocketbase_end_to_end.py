@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from customer_pipeline.provider.profile import shipped_profiles
-from customer_pipeline.windows import Window
+from customer_pipeline.windows import WINDOW_LENGTH, Window
 from customer_pipeline_tests.real_input.comparison import (
     cached_documents,
     differences,
@@ -41,17 +41,27 @@ def server(people: list[Person], tmp_path: Path) -> Iterator[PocketBaseServer]:
 def test_after_a_day_of_windows_and_edits_the_cache_is_the_database(
     server: PocketBaseServer, people: list[Person], valkey: ValkeyServer, tmp_path: Path
 ) -> None:
-    """The morning is walked in small pages while a third of its customers are edited, the afternoon afterwards."""
+    """The morning is walked in small pages while its customers are edited, the afternoon afterwards."""
     profile = tmp_path / "pocketbase.yaml"
     shipped = shipped_profiles()["pocketbase"].read_text()
     assert "  size: 500 " in shipped
-    profile.write_text(shipped.replace("  size: 500 ", "  size: 5 "))
+    profile.write_text(shipped.replace("  size: 500 ", "  size: 10 "))
     pipeline = Pipeline(tmp_path / "pipeline", valkey, profile=profile, secrets=server.environment)
     of_the_morning = [row["id"] for row in server.rows() if row["updated"] < written(NOON)]
 
-    with Editor(server, of_the_morning, start=NOON + timedelta(hours=1), step=timedelta(seconds=7)) as editor:
+    first = Window(MORNING.start, MORNING.start + WINDOW_LENGTH)
+    with Editor(
+        server,
+        of_the_morning,
+        begin=lambda: pipeline.has_landed(first),
+        start=NOON + timedelta(hours=1),
+        step=timedelta(seconds=7),
+    ) as editor:
         pipeline.materialize(MORNING)
-    assert 100 < len(editor.edited) < len(of_the_morning), "the edits span the walk"
+    edited, landed = set(editor.edited), pipeline.landed_ids(MORNING)
+    assert edited & landed, "some were edited after they had been fetched"
+    assert edited - landed, "some were edited before, while the walk was under way"
+    assert set(of_the_morning) - edited <= landed, "nobody edited these: none may be lost"
 
     pipeline.materialize(AFTERNOON)
     rows = server.rows()
