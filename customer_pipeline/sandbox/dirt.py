@@ -2,6 +2,7 @@
 
 import random
 import unicodedata
+from bisect import bisect
 from itertools import accumulate
 
 _INVALID_EMAILS = ("nobody@", "at example.com", "a@b@example.com", "ask him", "-", "first last@example.com")
@@ -21,7 +22,7 @@ class Mixture:
 
     def draw(self, dice: random.Random) -> str:
         """Return the name of one case."""
-        return dice.choices(self._names, cum_weights=self._cumulative)[0]
+        return self._names[bisect(self._cumulative, dice.random() * self._cumulative[-1])]
 
 
 _TEXTS = Mixture(clean=80, decomposed=6, padded=4, stretched=4, unbreakable=3, soiled=3)
@@ -135,7 +136,8 @@ def datetime_text(dice: random.Random, day: str, second: int) -> str | None:
 
 def digits(dice: random.Random, pattern: str) -> str:
     """Replace every `#` by a digit."""
-    return "".join(dice.choice("0123456789") if character == "#" else character for character in pattern)
+    count = pattern.count("#")
+    return pattern.replace("#", "{}").format(*f"{dice.randrange(10**count):0{count}}")
 
 
 def ascii_letters(value: str) -> str:

@@ -12,7 +12,8 @@ from customer_pipeline.sandbox.places import COUNTRIES, Country
 _STATUSES = ("active", "active", "active", "lead", "inactive", "ACTIVE", "blocked", "")
 _TAGS = ("vip", "newsletter", "B2B", "b2b ", "trial", "churn-risk", "événement", "до 2020", "重要", "", "vip")
 _DOMAINS = ("example.com", "example.org", "example.net", "mail.example.com")
-_BY_WEIGHT = tuple(country.weight for country in COUNTRIES)
+_BY_CODE = {country.alpha2: country for country in COUNTRIES}
+_HOMES = dirt.Mixture(**{country.alpha2: country.weight for country in COUNTRIES})
 _PARTS = dirt.Mixture(everything=33, no_company=60, no_address=5, no_email=2)
 _EDITS = dirt.Mixture(status=1, phone=1, address=1, tags=1, score=1)
 
@@ -25,7 +26,7 @@ def customer_id(number: int) -> str:
 def invent(seed: int, number: int) -> bytes:
     """Return the JSON of a new customer, without its datetimes and its deletion mark."""
     dice = random.Random(f"{seed}/customer/{number}")
-    country = dice.choices(COUNTRIES, _BY_WEIGHT)[0]
+    country = _BY_CODE[_HOMES.draw(dice)]
     names = NAMES[country.language]
     given, family = dice.choice(names.given), dice.choice(names.family)
     parts = _PARTS.draw(dice)

@@ -55,7 +55,7 @@ def test_a_taken_port_is_one_line_and_no_traceback(capfd: pytest.CaptureFixture[
     port = running.url.rpartition(":")[2]
     with pytest.raises(SystemExit) as ended:
         main(["--port", port, "--customers", "1", "--changes-per-minute", "0"])
-    assert ended.value.code == 1
+    assert ended.value.code == 3
     said = capfd.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert "address already in use" in said[0]
