@@ -22,7 +22,6 @@ ALIASES = MappingProxyType(
         "Cape Verde": "CV",
         "Congo-Brazzaville": "CG",
         "Congo-Kinshasa": "CD",
-        "Curacao": "CW",
         "DR Congo": "CD",
         "DRC": "CD",
         "East Timor": "TL",
@@ -49,7 +48,6 @@ ALIASES = MappingProxyType(
         "Turkey": "TR",
         "UAE": "AE",
         "UK": "GB",
-        "US Virgin Islands": "VI",
         "Vatican": "VA",
         "Vatican City": "VA",
         "Wales": "GB",
@@ -86,11 +84,22 @@ def _key(name: str) -> str:
 
 @cache
 def _table() -> dict[str, str]:
-    table: dict[str, str] = {}
+    return iso_names() | {_key(name): code for name, code in ALIASES.items()}
+
+
+def iso_names() -> dict[str, str]:
+    """Return the alpha-2 code of every code and name that ISO 3166-1 lists, by comparable name.
+
+    Names such as `Korea, Republic of` are listed in their spoken order too.
+
+    Raises:
+        RuntimeError: if two countries share a name.
+    """
+    names: dict[str, str] = {}
     for entry in pycountry.countries:
-        names = {entry.name, getattr(entry, "official_name", entry.name), getattr(entry, "common_name", entry.name)}
-        inverted = {" ".join(reversed(name.split(", "))) for name in names}
-        for name in {entry.alpha_2, entry.alpha_3, entry.numeric} | names | inverted:
-            if table.setdefault(_key(name), entry.alpha_2) != entry.alpha_2:
-                raise RuntimeError(f"pycountry lists {name!r} for two countries; update it")
-    return table | {_key(name): code for name, code in ALIASES.items()}
+        listed = {entry.name, getattr(entry, "official_name", entry.name), getattr(entry, "common_name", entry.name)}
+        spoken = {" ".join(reversed(name.split(", "))) for name in listed}
+        for name in {entry.alpha_2, entry.alpha_3, entry.numeric} | listed | spoken:
+            if names.setdefault(_key(name), entry.alpha_2) != entry.alpha_2:
+                raise RuntimeError(f"{name!r} stands for two countries in pycountry; leave it out here")
+    return names

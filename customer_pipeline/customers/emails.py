@@ -24,10 +24,17 @@ def emails(texts: Column) -> Column:
 
 def email(text: str) -> str | None:
     """Return one address, normalized, or None if it is none."""
-    match = _PLAIN.fullmatch(text)
-    if match and len(text) <= _MAX_LENGTH and "--" not in text and match[1].lower() not in _RESERVED:
-        return text.lower()
+    if found := quick(text):
+        return found
     try:
         return validate_email(text, check_deliverability=False).normalized
     except EmailNotValidError:
         return None
+
+
+def quick(text: str) -> str | None:
+    """Return a plain address, normalized; None if only the library can say what it is."""
+    match = _PLAIN.fullmatch(text)
+    if not match or len(text) > _MAX_LENGTH or "--" in text or match[1].lower() in _RESERVED:
+        return None
+    return text.lower()

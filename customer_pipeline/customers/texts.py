@@ -30,8 +30,8 @@ _INVISIBLE = (
 )
 _SPACE_BUT_BLANK = r"\t-\r\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 _SPACE = f"[ {_SPACE_BUT_BLANK}]+"
-_UNCOLLAPSED = f"  |[{_SPACE_BUT_BLANK}]"
-_ONLY_JOINERS = r"^[\x{200c}\x{200d} ]*$"
+_UNCOLLAPSED = rf"  |[{_SPACE_BUT_BLANK}\x{{200c}}\x{{200d}}]"
+_ONLY_JOINERS = r"^[\x{200c}\x{200d} ]+$"
 _LARGEST_EXACT_FLOAT = 2**53
 
 
@@ -49,14 +49,15 @@ def texts(values: Sequence[Any]) -> Column:
 
 def clean(array: pa.Array) -> pa.Array:
     """Return a string column with every text cleaned."""
-    if _any_match(array, _INVISIBLE):
+    spotless = not pc.any(pc.match_substring_regex(array, f"{_INVISIBLE}|{_UNCOLLAPSED}")).as_py()
+    if not spotless:
         array = pc.replace_substring_regex(array, _INVISIBLE, "")
     array = pc.utf8_normalize(array, form="NFC")
-    if _any_match(array, _UNCOLLAPSED):
+    if not spotless:
         array = pc.replace_substring_regex(array, _SPACE, " ")
     array = pc.utf8_trim(array, " ")
-    empty = pc.match_substring_regex(array, _ONLY_JOINERS)
-    return pc.if_else(empty, pa.scalar(None, pa.string()), array)
+    array = pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.string()), array)
+    return array if spotless else pc.if_else(pc.match_substring_regex(array, _ONLY_JOINERS), None, array)
 
 
 def as_text(value: Any) -> Any:
@@ -70,7 +71,3 @@ def as_text(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return UNUSABLE
-
-
-def _any_match(array: pa.Array, pattern: str) -> bool:
-    return bool(pc.any(pc.match_substring_regex(array, pattern)).as_py())
