@@ -1,86 +1,176 @@
-"""The landing store: Parquet files, one per dataset and window. (First version, to be completed.)"""
+"""The landing store: Parquet files, one per dataset and window, at `<uri>/<dataset>/<YYYY-MM-DD>/<window key>.parquet`.
+
+A file is there whole or not at all, and a later one takes its place at once. A window without rows is a file without
+rows: fetched and empty is not the same as never fetched.
+"""
 
 import json
-import uuid
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TypedDict, cast
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 import pyarrow.parquet as pq
+from pydantic import JsonValue
 
-from customer_pipeline.landing.errors import NotLanded
+from customer_pipeline.landing.errors import LandingError, NotLanded, explained
+from customer_pipeline.landing.storage import Storage
+from customer_pipeline.landing.writer import FOOTER_KEY, LandingWriter
 from customer_pipeline.windows import Window
 
-_FACTS = b"customer_pipeline"
+_DATASET = re.compile(r"[a-z][a-z0-9_]*")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LandedWindow:
+    """A window that was landed, perhaps without rows."""
+
     uri: str
     rows: int
     bytes: int
-    facts: dict[str, Any]
-
-
-@dataclass
-class LandingWriter:
-    _writer: Any
-    rows: int = 0
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def write(self, batch: Any) -> None:
-        self.rows += batch.num_rows
-        self._writer.write_table(batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch]))
+    facts: dict[str, JsonValue]
 
 
 class LandingStore:
+    """Datasets by window, on a local disk (`file://`) or S3 (`s3://`, credentials from the environment).
+
+    Nothing is touched before the first use. A store may be used by several threads, and by several processes at once:
+    of two writers of one window the last to finish wins.
+
+    Raises:
+        LandingError: if the URI is malformed; it says what is expected.
+    """
+
     def __init__(self, uri: str) -> None:
-        self.uri = uri.rstrip("/")
-
-    def _fs(self) -> tuple[Any, str]:
-        return pafs.FileSystem.from_uri(self.uri)  # type: ignore[no-any-return]
-
-    def _path(self, dataset: str, window: Window) -> str:
-        return f"{dataset}/{window.start:%Y-%m-%d}/{window.key}.parquet"
-
-    def uri_of(self, dataset: str, window: Window) -> str:
-        return f"{self.uri}/{self._path(dataset, window)}"
+        self._storage = Storage(uri)
 
     @contextmanager
     def open_writer(self, dataset: str, window: Window, schema: pa.Schema) -> Iterator[LandingWriter]:
-        fs, root = self._fs()
-        final = f"{root}/{self._path(dataset, window)}"
-        temporary = f"{root}/_incomplete/{uuid.uuid4().hex}.parquet"
-        fs.create_dir(f"{root}/_incomplete", recursive=True)
-        fs.create_dir(final.rpartition("/")[0], recursive=True)
-        with pq.ParquetWriter(temporary, schema, filesystem=fs, compression="zstd") as parquet:
-            writer = LandingWriter(parquet)
+        """Land a window: its file appears, or is replaced, when the block ends without an exception.
+
+        Raises:
+            LandingError: if the store cannot be written, or rows do not have the schema.
+        """
+        name, uri = _name(dataset, window), self.uri_of(dataset, window)
+        with explained(uri):
+            temporary, stream = self._storage.create_temporary()
+        writer = LandingWriter(stream, schema, uri=uri)
+        try:
             yield writer
-            parquet.add_key_value_metadata({_FACTS: json.dumps(writer.facts).encode()})
-        fs.move(temporary, final)
+            writer.finish(dataset=dataset, window_key=window.key)
+            with explained(uri):
+                self._storage.commit(temporary, name)
+        except BaseException:
+            writer.abandon()
+            self._storage.discard(temporary)
+            raise
 
     def read(
-        self, dataset: str, window: Window, *, columns: Sequence[str] | None = None, batch_size: int = 10_000
+        self,
+        dataset: str,
+        window: Window,
+        *,
+        columns: Sequence[str] | None = None,
+        schema: pa.Schema | None = None,
+        batch_size: int = 10_000,
     ) -> Iterator[pa.RecordBatch]:
-        self.require(dataset, window)
-        fs, root = self._fs()
-        with fs.open_input_file(f"{root}/{self._path(dataset, window)}") as file:
-            yield from pq.ParquetFile(file).iter_batches(batch_size=batch_size, columns=columns)
+        """Return the rows of a window in batches; memory does not grow with the file.
+
+        Args:
+            dataset: which rows.
+            window: of when.
+            columns: those to read; all by default.
+            schema: what the file must have been written with, where that matters.
+            batch_size: the most rows in one batch.
+
+        Raises:
+            NotLanded: if the window was never landed.
+            LandingError: if the file cannot be read, is damaged, or was not written with `schema`.
+        """
+        uri = self.require(dataset, window).uri
+        with explained(uri):
+            file = self._storage.open(_name(dataset, window))
+            parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        _check_schema(parquet.schema_arrow, schema=schema, columns=columns, uri=uri)
+        return _batches(parquet, file, columns=columns, batch_size=batch_size, uri=uri)
 
     def require(self, dataset: str, window: Window) -> LandedWindow:
+        """Describe a landed window.
+
+        Raises:
+            NotLanded: if the window was never landed.
+            LandingError: if the file cannot be read or is damaged.
+        """
         if (landed := self.describe(dataset, window)) is None:
-            raise NotLanded(f"{dataset} of window {window.key} was never landed; materialize {dataset} for that window")
+            raise NotLanded(
+                f"{dataset} of window {window.key} was never landed ({self.uri_of(dataset, window)}); "
+                f"materialize {dataset} for that window first"
+            )
         return landed
 
     def describe(self, dataset: str, window: Window) -> LandedWindow | None:
-        fs, root = self._fs()
-        info = fs.get_file_info(f"{root}/{self._path(dataset, window)}")
-        if info.type != pafs.FileType.File:
-            return None
-        with fs.open_input_file(info.path) as file:
-            metadata = pq.ParquetFile(file).metadata
-        facts = json.loads((metadata.metadata or {}).get(_FACTS, b"{}"))
-        return LandedWindow(self.uri_of(dataset, window), metadata.num_rows, info.size, facts)
+        """Describe a landed window; None when it was never landed.
+
+        Raises:
+            LandingError: if the file cannot be read or is damaged.
+        """
+        name, uri = _name(dataset, window), self.uri_of(dataset, window)
+        with explained(uri):
+            if (size := self._storage.size(name)) is None:
+                return None
+            with self._storage.open(name) as file:
+                metadata = pq.read_metadata(file)
+        footer = _footer(metadata.metadata)
+        if footer is None or footer["dataset"] != dataset or footer["window"] != window.key:
+            raise LandingError(
+                f"{uri}: not written here by the landing store; remove it, then materialize {dataset} for that window"
+            )
+        return LandedWindow(uri=uri, rows=metadata.num_rows, bytes=size, facts=footer["facts"])
+
+    def uri_of(self, dataset: str, window: Window) -> str:
+        """Return where the file of a window is, or would be."""
+        return f"{self._storage.uri}/{_name(dataset, window)}"
+
+
+def _name(dataset: str, window: Window) -> str:
+    if not _DATASET.fullmatch(dataset):
+        raise ValueError(f"{dataset!r} is no name of a dataset; use lower-case letters, digits and underscores")
+    if window != Window.from_key(window.key):
+        raise ValueError(f"[{window.start}, {window.end}) is more or less than one window; split it")
+    return f"{dataset}/{window.start.date()}/{window.key}.parquet"
+
+
+class _Footer(TypedDict):
+    dataset: str
+    window: str
+    facts: dict[str, JsonValue]
+
+
+def _footer(metadata: dict[bytes, bytes] | None) -> _Footer | None:
+    text = (metadata or {}).get(FOOTER_KEY)
+    return None if text is None else cast("_Footer", json.loads(text))
+
+
+def _check_schema(found: pa.Schema, *, schema: pa.Schema | None, columns: Sequence[str] | None, uri: str) -> None:
+    missing = sorted(set(columns or ()) - set(found.names))
+    if missing or not (schema is None or found.equals(schema)):
+        raise LandingError(
+            f"{uri}: written with other columns than are asked for{f', without {missing}' if missing else ''}; "
+            "materialize its asset for that window again"
+        )
+
+
+def _batches(
+    parquet: pq.ParquetFile, file: pa.NativeFile, *, columns: Sequence[str] | None, batch_size: int, uri: str
+) -> Iterator[pa.RecordBatch]:
+    with file:
+        for group in range(parquet.num_row_groups):
+            batches = parquet.iter_batches(batch_size, row_groups=[group], columns=columns and list(columns))
+            while True:
+                with explained(uri):
+                    batch = next(batches, None)
+                if batch is None:
+                    break
+                yield batch
