@@ -4,10 +4,10 @@ import argparse
 import os
 from collections.abc import Sequence
 
+from customer_pipeline import timestamps
 from customer_pipeline.sandbox.app import DEFAULT_TOKEN, create_app
 from customer_pipeline.sandbox.server import build_server
 from customer_pipeline.sandbox.world import Settings
-from customer_pipeline.timestamps import serving
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -18,7 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--customers", type=int, default=5000, help="how many there are at first")
     parser.add_argument("--seed", type=int, default=1, help="the same seed invents the same customers and changes")
     parser.add_argument("--changes-per-minute", type=float, default=30.0)
-    parser.add_argument("--start", type=serving.parse_rfc3339, metavar="ISO", help="when the first customers were new")
+    parser.add_argument(
+        "--start", type=timestamps.parse_rfc3339, metavar="ISO", help="when the first customers were new"
+    )
     chosen = parser.parse_args(arguments)
     settings = Settings(
         customers=chosen.customers,

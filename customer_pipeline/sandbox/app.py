@@ -18,7 +18,6 @@ from customer_pipeline.sandbox.listing import Listing
 from customer_pipeline.sandbox.misbehaviour import Misbehaviour
 from customer_pipeline.sandbox.store import Store
 from customer_pipeline.sandbox.world import Settings, World
-from customer_pipeline.timestamps import serving
 
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 -- guards invented data only
 
@@ -73,7 +72,7 @@ class Stamped:
 
         async def stamp(message: Message) -> None:
             if message["type"] == "http.response.start":
-                date = serving.format_http_date(self._faults.clock())
+                date = timestamps.format_http_date(self._faults.clock())
                 stamps = [(b"date", date.encode()), (b"x-request-id", f"req_{uuid.uuid4().hex}".encode())]
                 message = {**message, "headers": [*message["headers"], *stamps]}
             await send(message)

@@ -15,7 +15,6 @@ from customer_pipeline.sandbox.query import BadRequestError, flag, parse_instant
 from customer_pipeline.sandbox.rendering import DatetimeForm, render
 from customer_pipeline.sandbox.store import Bounds, Place, Row, Sort
 from customer_pipeline.sandbox.world import World
-from customer_pipeline.timestamps import serving
 
 _BATCH = 1000
 
@@ -121,8 +120,8 @@ def _line(row: Row) -> bytes:
     truth = {
         "seq": row.seq,
         "id": row.id,
-        "updated_at": timestamps.format_instant(serving.from_epoch_microseconds(row.updated_at)),
-        "created_at": timestamps.format_instant(serving.from_epoch_microseconds(row.created_at)),
+        "updated_at": timestamps.format_instant(timestamps.from_epoch_microseconds(row.updated_at)),
+        "created_at": timestamps.format_instant(timestamps.from_epoch_microseconds(row.created_at)),
         "deleted": row.deleted,
         "verbatim": row.verbatim,
         "record": orjson.Fragment(render(row, updated=DatetimeForm.RFC3339, created=DatetimeForm.RFC3339)),

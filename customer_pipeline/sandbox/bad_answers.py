@@ -6,9 +6,9 @@ from datetime import timedelta
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Scope
 
+from customer_pipeline import timestamps
 from customer_pipeline.sandbox.answers import failure
 from customer_pipeline.sandbox.faults import FOREIGN, Fault, Faults
-from customer_pipeline.timestamps import serving
 
 # like a real error page, it holds what no log may hold
 _PAGE = "<!doctype html><title>Sorry</title><h1>Something went wrong</h1><p>Customer: Jane Example, jane@example.com"
@@ -17,7 +17,7 @@ _PAGE = "<!doctype html><title>Sorry</title><h1>Something went wrong</h1><p>Cust
 def _retry_after(fault: Fault, faults: Faults) -> dict[str, str]:
     seconds = int(fault.number("seconds", 30))
     if fault.options.get("form") == "date":
-        return {"Retry-After": serving.format_http_date(faults.clock() + timedelta(seconds=seconds))}
+        return {"Retry-After": timestamps.format_http_date(faults.clock() + timedelta(seconds=seconds))}
     return {"Retry-After": str(seconds)}
 
 

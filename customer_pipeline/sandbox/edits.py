@@ -13,7 +13,6 @@ from customer_pipeline.sandbox.population import SECOND
 from customer_pipeline.sandbox.query import ListQuery, parse_instant
 from customer_pipeline.sandbox.store import Place, Row, key_of
 from customer_pipeline.sandbox.world import World
-from customer_pipeline.timestamps import serving
 
 _KEPT_APART = ("updated_at", "created_at", "deleted")
 
@@ -127,10 +126,10 @@ def _plausible(value: Any, present: int) -> int | None:
     if not isinstance(value, str):
         return None
     try:
-        instant = serving.epoch_microseconds(serving.parse_rfc3339(value))
+        instant = timestamps.epoch_microseconds(timestamps.parse_rfc3339(value))
     except (ValueError, OverflowError):
         return None
-    earliest = serving.epoch_microseconds(timestamps.EARLIEST_PLAUSIBLE)
+    earliest = timestamps.epoch_microseconds(timestamps.EARLIEST_PLAUSIBLE)
     return instant if earliest <= instant <= present + 86_400 * SECOND else None
 
 

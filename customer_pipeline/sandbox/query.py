@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from customer_pipeline import timestamps
 from customer_pipeline.sandbox.rendering import DatetimeForm
 from customer_pipeline.sandbox.store import Bounds, Sort
-from customer_pipeline.timestamps import serving
 
 DEFAULT_SIZE = 100
 LARGEST_SIZE = 500
@@ -94,7 +94,7 @@ def parse_instant(text: str) -> int:
         number = int(text)
         return number * (1_000_000 if number < _FIRST_EPOCH_MILLISECONDS else 1000)
     try:
-        return serving.epoch_microseconds(serving.parse_rfc3339(text))
+        return timestamps.epoch_microseconds(timestamps.parse_rfc3339(text))
     except (ValueError, OverflowError) as error:
         raise BadRequestError("a datetime is RFC 3339, or epoch seconds or milliseconds") from error
 

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from customer_pipeline import timestamps
 from customer_pipeline.sandbox.store import Row
-from customer_pipeline.timestamps import serving
 
 LOCAL_ZONE = ZoneInfo("Europe/Zurich")
 _ELSEWHERE = timezone(timedelta(hours=5, minutes=30))
@@ -35,7 +34,7 @@ def render(row: Row, *, updated: DatetimeForm, created: DatetimeForm) -> bytes:
 
 
 def _write(microseconds: int, form: DatetimeForm, seq: int) -> bytes:
-    instant = serving.from_epoch_microseconds(microseconds)
+    instant = timestamps.from_epoch_microseconds(microseconds)
     write = _MIXTURE[seq % len(_MIXTURE)] if form is DatetimeForm.MIXED else _FORMS[form]
     return write(instant).encode()
 
@@ -45,11 +44,11 @@ def _rfc3339(instant: datetime) -> str:
 
 
 def _offset(instant: datetime) -> str:
-    return f'"{serving.format_local(instant, _ELSEWHERE, with_offset=True)}"'
+    return f'"{timestamps.format_local(instant, _ELSEWHERE, with_offset=True)}"'
 
 
 def _naive(instant: datetime) -> str:
-    return f'"{serving.format_local(instant, LOCAL_ZONE, with_offset=False)}"'
+    return f'"{timestamps.format_local(instant, LOCAL_ZONE, with_offset=False)}"'
 
 
 def _naive_with_space(instant: datetime) -> str:
@@ -57,7 +56,7 @@ def _naive_with_space(instant: datetime) -> str:
     local = instant.astimezone(LOCAL_ZONE)
     ambiguous = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
     zone = UTC if ambiguous else LOCAL_ZONE
-    return f'"{serving.format_local(instant, zone, with_offset=ambiguous, separator=" ")}"'
+    return f'"{timestamps.format_local(instant, zone, with_offset=ambiguous, separator=" ")}"'
 
 
 def _epoch_s(instant: datetime) -> str:
@@ -69,7 +68,7 @@ def _epoch_ms(instant: datetime) -> str:
 
 
 def _rfc2822(instant: datetime) -> str:
-    return f'"{serving.format_rfc2822(instant)}"'
+    return f'"{timestamps.format_rfc2822(instant)}"'
 
 
 _FORMS: dict[DatetimeForm, Callable[[datetime], str]] = {

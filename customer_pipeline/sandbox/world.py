@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from customer_pipeline import timestamps
 from customer_pipeline.sandbox.dirt import Mixture
 from customer_pipeline.sandbox.people import customer_id, edited, invent
 from customer_pipeline.sandbox.population import SECOND, first_customers
 from customer_pipeline.sandbox.store import Row, Store
-from customer_pipeline.timestamps import serving
 
 _MINUTE = 60 * SECOND
 _ECHO_DELAY = SECOND // 5
@@ -31,7 +31,7 @@ class Settings:
         customers: how many there are at first.
         seed: the same seed invents the same customers and changes.
         changes_per_minute: how many edits, new customers and deletions a minute brings; 0 for none.
-        start: when the first customers were new; now, when left out.
+        start: when time begins to pass, the first customers being older; now, when left out.
     """
 
     customers: int = 5000
@@ -76,7 +76,7 @@ class World:
 
     def now(self) -> int:
         """Return the provider's present, in microseconds since 1970."""
-        return serving.epoch_microseconds(self.clock())
+        return timestamps.epoch_microseconds(self.clock())
 
     def advance(self) -> None:
         """Apply every change that fell due since the last one; of a very long sleep, the last ones only."""
@@ -114,7 +114,7 @@ class World:
         self.store.set("last_edited", 0)
 
     def _begin(self, settings: Settings) -> None:
-        start = self.now() if settings.start is None else serving.epoch_microseconds(settings.start)
+        start = self.now() if settings.start is None else timestamps.epoch_microseconds(settings.start)
         self.store.insert(first_customers(count=settings.customers, seed=settings.seed, start=start))
         for name, value in (
             ("seed", settings.seed),

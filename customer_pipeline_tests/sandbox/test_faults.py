@@ -74,6 +74,18 @@ def test_a_hanging_request_ends_when_the_fault_ends_by_itself(sandbox: RunningSa
     assert sandbox.get(LIST).status_code == 200
 
 
+def test_a_hanging_request_does_not_keep_the_sandbox_from_stopping() -> None:
+    with RunningSandbox() as sandbox:
+        sandbox.fault("hang", times=1)
+        asking = threading.Thread(target=pytest.raises, args=(requests.RequestException, sandbox.get, LIST))
+        asking.start()
+        until(lambda: sandbox.control("GET", "/faults").json() == {"faults": []})
+        began = time.monotonic()
+    assert time.monotonic() - began < 4
+    asking.join(timeout=5)
+    assert not asking.is_alive()
+
+
 @pytest.mark.parametrize(
     ("name", "status", "content_type"),
     [

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from customer_pipeline import timestamps
 from customer_pipeline.sandbox import world as world_module
 from customer_pipeline.sandbox.population import first_customers
 from customer_pipeline.sandbox.store import Bounds, Place, Row, Sort, Store
 from customer_pipeline.sandbox.world import Settings, World
-from customer_pipeline.timestamps import serving
 
 START = datetime(2026, 11, 23, 7, 50, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -55,7 +55,7 @@ def test_another_seed_gives_another_world() -> None:
 
 def test_a_third_of_the_first_customers_changed_in_the_last_day_and_all_in_the_last_month() -> None:
     world = build(Clock(), customers=2000)
-    ages = [START - serving.from_epoch_microseconds(row.updated_at) for row in rows(world)]
+    ages = [START - timestamps.from_epoch_microseconds(row.updated_at) for row in rows(world)]
     world.store.close()
     assert 600 < sum(age < DAY for age in ages) < 800
     assert timedelta(0) < min(ages)
@@ -75,8 +75,8 @@ def test_time_brings_new_customers_edits_and_deletions() -> None:
     assert len(later) > 400
     assert any(new.deleted and not old.deleted for old, new in changed)
     assert any(new.body != old.body for old, new in changed)
-    assert all(new.updated_at >= serving.epoch_microseconds(START) for _, new in changed)
-    assert all(row.updated_at <= serving.epoch_microseconds(START + timedelta(minutes=60)) for row in later)
+    assert all(new.updated_at >= timestamps.epoch_microseconds(START) for _, new in changed)
+    assert all(row.updated_at <= timestamps.epoch_microseconds(START + timedelta(minutes=60)) for row in later)
 
 
 def test_the_rate_is_that_of_the_settings() -> None:
@@ -119,7 +119,7 @@ def test_no_change_shows_up_long_after_its_updated_at() -> None:
         present = {row.id: row for row in rows(world)}
         for name, row in present.items():
             if before.get(name) != row:
-                lateness = clock.present - serving.from_epoch_microseconds(row.updated_at)
+                lateness = clock.present - timestamps.from_epoch_microseconds(row.updated_at)
                 assert timedelta(0) <= lateness < timedelta(seconds=5)
         before = present
     assert world.changes > 100
@@ -182,7 +182,7 @@ def test_what_stood_still_before_a_restart_is_not_made_up_for(tmp_path: Path, wh
     changed = [row for row in rows(world) if row not in before]
     world.store.close()
     assert changed
-    assert min(row.updated_at for row in changed) > serving.epoch_microseconds(START + timedelta(minutes=59))
+    assert min(row.updated_at for row in changed) > timestamps.epoch_microseconds(START + timedelta(minutes=59))
 
 
 def test_a_restart_keeps_the_seed_of_the_state(tmp_path: Path) -> None:
@@ -223,8 +223,8 @@ def test_after_a_very_long_sleep_only_the_last_changes_are_made(monkeypatch: pyt
     clock.present += 30 * DAY
     world.advance()
     assert 40 < world.changes < 90
-    newest = [row.updated_at for row in rows(world) if row.updated_at > serving.epoch_microseconds(START)]
-    assert min(newest) >= serving.epoch_microseconds(clock.present - timedelta(minutes=2, seconds=1))
+    newest = [row.updated_at for row in rows(world) if row.updated_at > timestamps.epoch_microseconds(START)]
+    assert min(newest) >= timestamps.epoch_microseconds(clock.present - timedelta(minutes=2, seconds=1))
     world.store.close()
 
 
