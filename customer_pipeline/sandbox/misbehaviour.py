@@ -1,6 +1,7 @@
 """The faults that happen to a whole answer: on the wire, or instead of the application's own."""
 
 import asyncio
+import contextlib
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,13 +45,12 @@ class Misbehaviour:
 
     async def _hang(self, fault: Fault, scope: Scope, receive: Receive) -> None:
         gone = asyncio.ensure_future(wire.until_disconnected(receive))
-        try:
+        # cancelled when the server stops: this request then ends as any other that hung
+        with contextlib.suppress(asyncio.CancelledError):
             while not gone.done() and not self._faults.is_over(fault):
                 await asyncio.wait({gone}, timeout=_POLL_SECONDS)
-        finally:
-            gone.cancel()
-        if not gone.done() or gone.cancelled():
-            await wire.hang_up(scope, receive)
+        gone.cancel()
+        await wire.hang_up(scope, receive)
 
     async def _dribble(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(fault.number("seconds", 1.0))

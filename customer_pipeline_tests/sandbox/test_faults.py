@@ -81,7 +81,7 @@ def test_a_hanging_request_does_not_keep_the_sandbox_from_stopping() -> None:
         asking.start()
         until(lambda: sandbox.control("GET", "/faults").json() == {"faults": []})
         began = time.monotonic()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 5
     asking.join(timeout=5)
     assert not asking.is_alive()
 
