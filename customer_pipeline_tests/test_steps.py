@@ -1,0 +1,167 @@
+"""The three steps on a real landing store and a real Valkey; what the provider said is landed by hand."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from customer_pipeline import steps, timestamps
+from customer_pipeline.cache.codec import State
+from customer_pipeline.cache.connection import connect
+from customer_pipeline.cache.coverage import Coverage
+from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.cache.publisher import Outcomes, Publisher
+from customer_pipeline.customers import schemas
+from customer_pipeline.landing.errors import NotLanded
+from customer_pipeline.landing.store import LandingStore
+from customer_pipeline.provider.profile import Profile
+from customer_pipeline.windows import Window
+from customer_pipeline_tests.servers import ValkeyServer
+
+WINDOW = Window.from_key("2026-11-23T1450Z")
+FETCHED = WINDOW.end + timedelta(seconds=1)
+PROFILE = Profile.model_validate(
+    {
+        "name": "by-hand",
+        "base_url": "http://127.0.0.1:9",
+        "list": {"path": "/customers"},
+        "pagination": {"style": "page_number"},
+        "fields": {"id": "id", "updated_at": "at", "status": "status"},
+        "deleted": {"path": "gone"},
+    }
+)
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> LandingStore:
+    return LandingStore(tmp_path.as_uri())
+
+
+def land(landing: LandingStore, records: Iterable[object], *, fetched_at: datetime = FETCHED) -> None:
+    texts = [record if isinstance(record, str) else orjson.dumps(record).decode() for record in records]
+    nothing = [None] * len(texts)
+    columns = [
+        pa.array(nothing, pa.string()),
+        pa.array(nothing, schemas.INSTANT),
+        pa.array([fetched_at] * len(texts), schemas.INSTANT),
+        pa.array(texts, pa.string()),
+    ]
+    with landing.open_writer(steps.RAW_CUSTOMERS, WINDOW, schemas.RAW) as writer:
+        writer.write(pa.record_batch(columns, schema=schemas.RAW))
+
+
+def at(minutes: float) -> str:
+    return timestamps.format_instant(WINDOW.start + timedelta(minutes=minutes))
+
+
+def rows_of(landing: LandingStore, dataset: str) -> list[dict[str, object]]:
+    return [row for batch in landing.read(dataset, WINDOW) for row in batch.to_pylist()]
+
+
+def test_the_newest_state_of_a_customer_is_kept_and_every_record_is_accounted_for(landing: LandingStore) -> None:
+    land(
+        landing,
+        [
+            {"id": "a", "at": at(1), "status": "old"},
+            {"id": "b", "at": at(2), "status": "only"},
+            {"id": "a", "at": at(3), "status": "new"},
+            {"id": "a", "at": at(2), "status": "middle"},
+            {"id": None, "at": at(4)},
+            "[1, 2]",
+        ],
+    )
+    report = steps.normalize(WINDOW, profile=PROFILE, landing=landing)
+    assert {row["id"]: row["status"] for row in rows_of(landing, steps.CUSTOMERS)} == {"a": "new", "b": "only"}
+    assert (report.fetched, report.normalized, report.duplicates, report.unique_ids) == (6, 2, 2, 2)
+    assert dict(report.quarantined) == {"id_missing": 1, "not_an_object": 1}
+    assert report.conserved
+
+
+def test_an_implausible_state_does_not_displace_a_usable_one_of_the_same_customer(landing: LandingStore) -> None:
+    land(landing, [{"id": "a", "at": at(1)}, {"id": "a", "at": "2999-01-01T00:00:00Z"}])
+    report = steps.normalize(WINDOW, profile=PROFILE, landing=landing)
+    assert report.normalized == 1
+    assert dict(report.quarantined) == {"updated_at_in_future": 1}
+
+
+def test_a_provider_whose_clock_is_ahead_is_believed_by_as_much_as_was_measured(landing: LandingStore) -> None:
+    ahead = timestamps.format_instant(FETCHED + PROFILE.future_margin + timedelta(seconds=50))
+    land(landing, [{"id": "a", "at": ahead}])
+    assert steps.normalize(WINDOW, profile=PROFILE, landing=landing).normalized == 0
+    raw = list(landing.read(steps.RAW_CUSTOMERS, WINDOW))
+    with landing.open_writer(steps.RAW_CUSTOMERS, WINDOW, schemas.RAW) as writer:
+        for batch in raw:
+            writer.write(batch)
+        writer.facts["clock_difference_seconds"] = 60.0
+    assert steps.normalize(WINDOW, profile=PROFILE, landing=landing).normalized == 1
+
+
+def test_an_empty_window_is_normalized_and_published_and_a_window_never_fetched_is_not(
+    landing: LandingStore, valkey: ValkeyServer
+) -> None:
+    publisher, coverage = cache(valkey)
+    with pytest.raises(NotLanded, match="raw_customers"):
+        steps.normalize(WINDOW, profile=PROFILE, landing=landing)
+    with pytest.raises(NotLanded, match="customers"):
+        steps.publish(WINDOW, landing=landing, publisher=publisher, coverage=coverage)
+    assert coverage.read() == []
+    land(landing, [])
+    assert steps.normalize(WINDOW, profile=PROFILE, landing=landing).conserved
+    report = steps.publish(WINDOW, landing=landing, publisher=publisher, coverage=coverage)
+    assert report.outcomes.total == 0
+    assert coverage.read() == [WINDOW]
+
+
+def cache(valkey: ValkeyServer) -> tuple[Publisher, Coverage]:
+    connection = connect(valkey.url)
+    keys = CacheKeys()
+    return Publisher(connection, keys=keys), Coverage(connection, keys=keys, start=WINDOW.start)
+
+
+def test_a_window_is_covered_once_all_its_customers_were_answered_for(
+    landing: LandingStore, valkey: ValkeyServer
+) -> None:
+    publisher, coverage = cache(valkey)
+    land(landing, [{"id": "a", "at": at(1)}, {"id": "b", "at": at(2), "gone": True}])
+    assert steps.normalize(WINDOW, profile=PROFILE, landing=landing).deletions == 1
+    report = steps.publish(WINDOW, landing=landing, publisher=publisher, coverage=coverage)
+    assert report.outcomes == Outcomes(applied=1, deleted=1)
+    assert report.freshness.as_of == WINDOW.end
+    assert steps.lag(report.freshness, WINDOW.end + timedelta(minutes=3)) == timedelta(minutes=3)
+    with valkey.client() as client:
+        assert client.exists("customer:{a}", "customer:{b}:tombstone") == 2
+        assert client.exists("customer:{b}") == 0
+
+
+def test_a_window_whose_customers_were_not_all_answered_for_is_not_covered(
+    landing: LandingStore, valkey: ValkeyServer
+) -> None:
+    class Forgetful(Publisher):
+        def publish(self, states: Iterable[State]) -> Outcomes:
+            return super().publish(list(states)[1:])
+
+    _, coverage = cache(valkey)
+    land(landing, [{"id": "a", "at": at(1)}, {"id": "b", "at": at(2)}])
+    steps.normalize(WINDOW, profile=PROFILE, landing=landing)
+    with pytest.raises(steps.PublicationIncomplete, match="2 customers were sent"):
+        steps.publish(WINDOW, landing=landing, publisher=Forgetful(connect(valkey.url)), coverage=coverage)
+    assert coverage.read() == []
+
+
+def test_a_corrected_profile_replays_the_window_from_what_was_landed(
+    landing: LandingStore, valkey: ValkeyServer
+) -> None:
+    publisher, coverage = cache(valkey)
+    land(landing, [{"id": "a", "at": at(1), "status": "x", "state": "y"}])
+    corrected = PROFILE.model_copy(update={"fields": PROFILE.fields.model_copy(update={"status": "state"})})
+    for profile in (PROFILE, corrected):
+        steps.normalize(WINDOW, profile=profile, landing=landing)
+        report = steps.publish(WINDOW, landing=landing, publisher=publisher, coverage=coverage)
+        assert report.outcomes == Outcomes(applied=1)
+    with valkey.client() as client:
+        document = orjson.loads(client.get("customer:{a}") or b"{}")
+    assert document["status"] == "y"
+    assert document["version"] == f"{at(1)}/{timestamps.format_instant(FETCHED.astimezone(UTC))}"
