@@ -25,15 +25,15 @@ def feast_python() -> Path:
     if stamp.exists() and stamp.read_text() == lock:
         return PYTHON
     print("installing Feast into benchmarks/.feast (once, about a minute)", file=sys.stderr)
+    _run("venv", [sys.executable, "-m", "venv", "--clear", str(FOLDER)])
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    _run([sys.executable, "-m", "venv", "--clear", str(FOLDER)])
-    _run([*pip, "install", "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)])
+    _run("pip", [*pip, "install", "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)])
     stamp.write_text(lock)
     return PYTHON
 
 
-def _run(command: list[str]) -> None:
+def _run(name: str, command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
-        raise FeastUnavailableError(f"{' '.join(command[1:4])} failed: {said[-1] if said else 'it says nothing'}")
+        raise FeastUnavailableError(f"{name} failed: {said[-1] if said else 'it says nothing'}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Self
 
 from customer_pipeline_tests.servers import ServerProcess
 
@@ -61,7 +62,7 @@ class Spread:
     high: float
 
     @classmethod
-    def of(cls, values: list[float]) -> "Spread":
+    def of(cls, values: list[float]) -> Self:
         """Summarize repetitions."""
         return cls(median(values), min(values), max(values))
 
