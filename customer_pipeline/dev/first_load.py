@@ -3,6 +3,7 @@
 The schedule and the heal would fill them as well, but minutes later.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ LARGEST_RANGE = 144 * WINDOW_LENGTH
 FIRST_RANGE = timedelta(hours=1)
 TAGS = {"pipeline": "customer_pipeline"}
 POLL_SECONDS = 1.0
+FIRST_WAIT_SECONDS = 60.0
 
 
 def plan(gaps: Iterable[Window], *, busy: Iterable[Window]) -> Iterator[Window]:
@@ -56,17 +58,14 @@ def run(
         return
     busy = _under_way(webserver, abandoned_before=abandoned_before, say=say)
     missing = gaps()
-    for windows in plan(missing, busy=busy):
+    for number, windows in enumerate(plan(missing, busy=busy)):
         webserver.launch(windows, tags=TAGS)
         say("requested the windows {} to {}".format(*first_and_last_key(windows)))
-    while missing and gaps() == missing:
-        if stopped(POLL_SECONDS):
-            return
-    say("customers are in the cache")
-    while gaps():
-        if stopped(POLL_SECONDS):
-            return
-    say("the cache has every window")
+        # The first run has the machine for itself: queueing a long one is work, too.
+        if number == 0 and _wait(lambda: gaps() != missing, stopped=stopped, timeout_seconds=FIRST_WAIT_SECONDS):
+            say("customers are in the cache")
+    if _wait(lambda: not gaps(), stopped=stopped):
+        say("the cache has every window")
 
 
 def _under_way(webserver: Webserver, *, abandoned_before: datetime | None, say: Callable[[str], None]) -> list[Window]:
@@ -82,16 +81,29 @@ def _under_way(webserver: Webserver, *, abandoned_before: datetime | None, say: 
 
 
 def _found(webserver: Webserver, *, say: Callable[[str], None], stopped: Callable[[float], bool]) -> bool:
-    """Wait until the code location is loaded; return False when stopped before."""
-    said = ""
-    while True:
+    """Wait until the code location is loaded, and say why it is not; return False when stopped before."""
+    said = set()
+
+    def found() -> bool:
         try:
             webserver.find_job()
         except WebserverError as error:
-            if str(error) != said:
-                said = str(error)
-                say(said)
-        else:
-            return True
-        if stopped(POLL_SECONDS):
+            if str(error) not in said:
+                said.add(str(error))
+                say(str(error))
             return False
+        return True
+
+    return _wait(found, stopped=stopped)
+
+
+def _wait(
+    condition: Callable[[], bool], *, stopped: Callable[[float], bool], timeout_seconds: float = math.inf
+) -> bool:
+    """Wait for the condition; return False when stopped before, or when it takes too long."""
+    waited = 0.0
+    while not condition():
+        if waited >= timeout_seconds or stopped(POLL_SECONDS):
+            return False
+        waited += POLL_SECONDS
+    return True

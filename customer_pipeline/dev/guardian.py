@@ -29,8 +29,7 @@ def main() -> None:
     """Wait for the supervisor's end, then end what it left behind."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    for group in remaining(sys.stdin):
-        groups.end([group], grace_seconds=GRACE_SECONDS, reap=lambda: None)
+    groups.end(remaining(sys.stdin), grace_seconds=GRACE_SECONDS, reap=lambda: None)
 
 
 if __name__ == "__main__":
