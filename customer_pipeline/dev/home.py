@@ -110,14 +110,14 @@ class HomeLock:
         except BlockingIOError:
             os.close(self.descriptor)
             facts = home.running()
+            where = f" (process {facts['pid']}, {facts['ui']})" if facts else ""
             raise HomeInUse(
-                f"a stack already runs on {home.path} (process {facts.get('pid')}, {facts.get('ui')}): "
-                f"end it, or choose another folder with {HOME_VARIABLE}"
+                f"a stack already runs on {home.path}{where}: end it, or choose another folder with {HOME_VARIABLE}"
             ) from None
+        os.ftruncate(self.descriptor, 0)
 
     def record(self, **facts: Any) -> None:
         """Tell other commands where this stack is."""
-        os.ftruncate(self.descriptor, 0)
         os.pwrite(self.descriptor, json.dumps({"pid": os.getpid(), **facts}).encode(), 0)
 
     def __enter__(self) -> Self:
