@@ -57,9 +57,9 @@ def dumps(value: Any) -> str:
         pass
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-    except (TypeError, RecursionError) as error:
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:  # their messages quote the value
         raise ValueError(f"JSON cannot hold the value ({type(error).__name__})") from None
-    text.encode()
     return text
 
 
@@ -78,6 +78,8 @@ def _loads_or_unusable(text: str, *, exactly: bool) -> Any:
 def _loads_exactly(text: str) -> Any:
     try:
         return _DECODER.decode(text)
+    except json.JSONDecodeError as error:  # it carries the text
+        raise ValueError(f"no JSON at character {error.pos}") from None
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
 

@@ -24,7 +24,7 @@ def test_a_number_without_a_value_loses_itself_alone(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "nul", "{'a': 1}", "1 2", "\ufeff{}", "[" * 100_000])
 def test_what_is_no_json_is_told(text: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r"^no JSON at character \d+$|^the JSON is nested too deeply$"):
         exact_json.loads(text)
     assert exact_json.loads_each(pa.array(["1", text, "2"])) == [1, UNUSABLE, 2]
 
@@ -42,7 +42,7 @@ def test_deep_values_are_written() -> None:
 
 @pytest.mark.parametrize("value", ["\ud800", {"\ud800": 1}, [UNUSABLE], UNUSABLE, [2**64, math.nan]])
 def test_what_json_cannot_hold_is_refused_without_quoting_it(value: object) -> None:
-    with pytest.raises(ValueError, match=r"JSON cannot hold|surrogates not allowed|not JSON compliant"):
+    with pytest.raises(ValueError, match=r"^JSON cannot hold the value \(\w+\)$"):
         exact_json.dumps(value)
 
 

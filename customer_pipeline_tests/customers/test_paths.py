@@ -2,7 +2,7 @@ from typing import Any
 
 import jmespath
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jmespath.exceptions import JMESPathError
 
@@ -20,6 +20,9 @@ NESTED = st.recursive(
 
 
 @given(PATHS, st.lists(NESTED | JSON, max_size=4))
+@example("a[0]", [{"a": "text"}, {"a": {"0": 1}}, {"a": []}, {"a": None}, {"a": [False]}, ["a"], "a", None])
+@example("a[-2].b", [{"a": [1]}, {"a": [{"b": 0}, 2]}, {"a": [[], []]}])
+@example("a.b.c", [{"a": {"b": []}}, {"a": {"b": {"c": ""}}}, {"a": "b"}, {"a": [{"b": 1}]}])
 def test_every_path_gives_what_jmespath_gives(expression: str, records: list[Any]) -> None:
     try:
         compiled = jmespath.compile(expression)
