@@ -179,7 +179,8 @@ def test_a_bad_cursor_restarts_at_page_one(sandbox: RunningSandbox) -> None:
     sandbox.fault("looping_cursor", kind="restart", after=2)
     pages = ids(walk(sandbox, "cursor", per_page=1, most_pages=4))
     assert pages == ["cus_00001", "cus_00002", "cus_00001", "cus_00001"]
-    assert sandbox.get(LIST, cursor="nonsense").status_code == 200
+    first, restarted = sandbox.get(LIST), sandbox.get(LIST, cursor="nonsense")
+    assert restarted.json() == first.json()
 
 
 def test_an_ignored_filter_lists_everything(sandbox: RunningSandbox) -> None:
@@ -258,6 +259,11 @@ def test_the_next_customers_can_be_edited_too(changed: RunningSandbox) -> None:
     assert sorted(ids(newest)) == sorted(ids(truth[10:13]))
     assert newest[0]["record"]["custom"]["edited_during_walk"] > 0
     assert changed.control("GET", "/faults").json() == {"faults": []}
+
+
+def test_an_empty_page_changes_nobody(sandbox: RunningSandbox) -> None:
+    sandbox.fault("edits_during_walk", which="next")
+    assert sandbox.get(LIST, updated_from="2999-01-01T00:00:00Z").json() == {"items": [], "next_cursor": None}
 
 
 def test_a_fault_lasts_as_long_as_it_is_told(sandbox: RunningSandbox) -> None:

@@ -63,6 +63,7 @@ def test_a_window_can_be_given_in_epoch_time(sandbox: RunningSandbox, form: str)
         ("updated_at >= '{0}' and updated_at <= \"{2}\"", slice(0, 3)),
         ("updated_at >= '{0}' AND updated_at < '{2}'", slice(0, 2)),
         ("updated_at = '{1}'", slice(1, 2)),
+        ("updated_at>='{1}'&&updated_at>='{0}'&&updated_at<'{2}'&&updated_at<'{3}'", slice(1, 2)),
         ("updated_at>='{0}'&&updated_at>='{1}'&&updated_at<'{3}'&&updated_at<'{2}'", slice(1, 2)),
     ],
 )

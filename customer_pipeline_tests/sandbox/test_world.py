@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from customer_pipeline import timestamps
 from customer_pipeline.sandbox import world as world_module
-from customer_pipeline.sandbox.population import first_customers
+from customer_pipeline.sandbox.population import SECOND, first_customers
 from customer_pipeline.sandbox.store import Bounds, Place, Row, Sort, Store
 from customer_pipeline.sandbox.world import Settings, World
 
@@ -99,7 +100,9 @@ def test_a_customer_is_sometimes_edited_twice_within_one_tick() -> None:
         world.advance()
         present = {row.id: row for row in rows(world)} if world.changes else before
         twice = [row for name, row in present.items() if name in before and row.updated_at == before[name].updated_at]
-        doubles += sum(row.body != before[row.id].body for row in twice)
+        again = [row for row in twice if row.body != before[row.id].body]
+        assert all(row.updated_at % SECOND == 0 for row in again)
+        doubles += len(again)
         before = present
     world.store.close()
     assert doubles >= 3
@@ -107,12 +110,12 @@ def test_a_customer_is_sometimes_edited_twice_within_one_tick() -> None:
 
 def test_no_change_shows_up_long_after_its_updated_at() -> None:
     clock = Clock()
-    world = build(clock, rate=6)
+    world = build(clock, rate=6, customers=40)
     before = {row.id: row for row in rows(world)}
-    for number in range(600):
-        if number % 50 == 25:
+    for number in range(3000):
+        if number % 20 == 10:
             world.pause()
-        if number % 50 == 30:
+        if number % 20 == 13:
             world.resume()
         clock.present += timedelta(seconds=3)
         world.advance()
@@ -124,6 +127,38 @@ def test_no_change_shows_up_long_after_its_updated_at() -> None:
         before = present
     assert world.changes > 100
     world.store.close()
+
+
+def test_the_second_of_two_edits_is_not_made_after_a_pause() -> None:
+    clock = Clock()
+    world = build(clock, customers=40)
+    while not (world.store.needed("last_edited") and world._is_echo(world.changes + 1)):
+        clock.present += timedelta(milliseconds=50)
+        world.advance()
+    world.pause()
+    before = rows(world)
+    resumed = clock.present = clock.present + timedelta(hours=1)
+    world.resume()
+    clock.present += timedelta(seconds=10)
+    world.advance()
+    changed = [row for row in rows(world) if row not in before]
+    world.store.close()
+    assert changed
+    assert all(row.updated_at >= timestamps.epoch_microseconds(resumed) for row in changed)
+
+
+def test_time_never_moves_a_customer_back() -> None:
+    clock = Clock()
+    world = build(clock, customers=20)
+    ahead = timestamps.epoch_microseconds(START + DAY)
+    for row in rows(world):
+        world.store.update(replace(row, updated_at=ahead))
+    clock.present += timedelta(minutes=10)
+    world.advance()
+    changed = rows(world)[:20]
+    world.store.close()
+    assert {row.deleted for row in changed} == {True, False}
+    assert {row.updated_at for row in changed} == {ahead}
 
 
 def test_nothing_changes_while_paused() -> None:
