@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 import requests
 from requests.auth import AuthBase
@@ -16,7 +16,7 @@ class Credentials(AuthBase):
     It is set on the session even when empty: otherwise requests would look for credentials in a `.netrc` file.
 
     Raises:
-        ProfileError: if an environment variable that the profile names is not set.
+        ProfileError: if an environment variable that the profile names is not set, or can't be sent as it is.
     """
 
     def __init__(self, profile: Profile, environment: Mapping[str, str]) -> None:
@@ -39,12 +39,18 @@ class Credentials(AuthBase):
                 )
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the credentials on one request."""
         request.headers.update(self._headers)
         if self._query and request.url:
+            # The rest of the query stays as it is, to the byte: it may be a provider's cursor.
             parts = urlsplit(request.url)
-            query = [(name, value) for name, value in parse_qsl(parts.query, True) if name not in self._query]  # noqa: FBT003
-            request.url = urlunsplit(parts._replace(query=urlencode([*query, *self._query.items()])))
+            kept = [part for part in parts.query.split("&") if part and _name(part) not in self._query]
+            request.url = urlunsplit(parts._replace(query="&".join([*kept, urlencode(self._query)])))
         return request
 
     def __repr__(self) -> str:
         return "Credentials(...)"
+
+
+def _name(part: str) -> str:
+    return unquote_plus(part.partition("=")[0])

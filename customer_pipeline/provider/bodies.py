@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]  # undocumented in the stubs, public in CPython
 from typing import Any
 
-import jmespath
+from customer_pipeline.customers.columns import UNUSABLE
+from customer_pipeline.customers.paths import Path
 
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -51,18 +52,24 @@ def parse_body(body: bytes, *, encoding: str, path: str) -> Body:
     try:
         if path == "@" or _DOTTED.fullmatch(path):
             return _sliced(text, [] if path == "@" else path.split("."))
-        document = _whole(text)
-        records = jmespath.search(path, document)
-    except (ValueError, RecursionError, jmespath.exceptions.JMESPathError) as error:
-        if isinstance(error, BodyError):
-            raise
+        return _searched(text, path)
+    except BodyError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise BodyError(f"the body is not usable as JSON ({type(error).__name__})") from None
+
+
+def _searched(text: str, path: str) -> Body:
+    document = _whole(text)
+    records = Path(path)([document])[0]
     if not isinstance(records, list):
         raise BodyError(_no_list(path, records))
     return Body(document, records, [json.dumps(record, ensure_ascii=False) for record in records])
 
 
 def _no_list(path: str, found: Any) -> str:
+    if found is UNUSABLE:
+        return f"list.records {path!r} cannot be evaluated on the body"
     return (
         f"there is no list at {path!r} but {type(found).__name__}; if the provider writes null for an empty list, "
         f"set list.records to {path + ' || `[]`'!r}"
@@ -86,9 +93,10 @@ def _sliced(text: str, steps: list[str]) -> Body:
     document, end = found.value(_skip(text, 0), steps)
     if _skip(text, end) != len(text):
         raise BodyError("the body goes on after its JSON")
-    if found.records is None:
-        at_path = jmespath.search(".".join(steps) or "@", document)
-        raise BodyError(_no_list(".".join(steps) or "@", at_path))
+    path = ".".join(steps) or "@"
+    at_path = Path(path)([document])[0]
+    if found.records is None or at_path is not found.records:  # of equal names the last counts
+        raise BodyError(_no_list(path, at_path))
     return Body(document, found.records, found.texts)
 
 

@@ -67,7 +67,7 @@ class ProviderThrottled(ProviderError):  # noqa: N818 -- the design's word
 
 
 class ProviderRejected(ProviderError):  # noqa: N818 -- the design's word
-    """The provider refuses the request as such: bad credentials, bad filter, unknown endpoint. Asking again is useless."""
+    """The provider refuses the request: bad credentials, bad filter, unknown endpoint. Asking again is useless."""
 
     advice = "Correct the credentials or the profile, then re-materialize the window."
 

@@ -1,18 +1,27 @@
 """From one page to the next, for each style that a profile can name; no HTTP, no knowledge of windows."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
-import jmespath
 from requests.structures import CaseInsensitiveDict
-from requests.utils import parse_header_links
 
+from customer_pipeline.customers.paths import Path
 from customer_pipeline.provider import profile as schema
+
+_VALUE = r'(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?'
+_PARAMETER = re.compile(rf";\s*([^\s=;,\"]+){_VALUE}")
+_LINK = re.compile(r"""[\s,]*<([^>]*)>([^",]*(?:"(?:[^"\\]|\\.)*"[^",]*)*)(?:,|$)""")
 
 
 class PaginationError(ValueError):
     """An answer that does not say what its style promises; the message quotes nothing of it."""
+
+
+class LoopError(PaginationError):
+    """An answer that leads back to a page that was read already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ def total_of(style: schema.Pagination, document: Any) -> int | None:
 
 
 def _whole_number(path: str, document: Any, field: str) -> int:
-    found = jmespath.search(path, document)
+    found = _search(path, document)
     if isinstance(found, str) and found.isascii() and found.isdecimal():
         found = int(found)
     if isinstance(found, bool) or not isinstance(found, int) or found < 0:
@@ -141,7 +150,7 @@ class _LastId:
         return Turn(_size(self._style))
 
     def after(self, page: Arrived) -> Turn | None:
-        more = jmespath.search(self._style.has_more, page.document)
+        more = _search(self._style.has_more, page.document)
         if not isinstance(more, bool):
             raise PaginationError(f"there is neither true nor false at {self._style.has_more!r} (pagination.has_more)")
         if not more:
@@ -166,7 +175,7 @@ class _Token:
         if token is None:
             return None
         if token in self._seen:
-            raise PaginationError("the provider repeats a cursor or next link: its pages go round in a loop")
+            raise LoopError("the provider repeats a cursor or next link: its pages go round in a loop")
         self._seen.add(token)
         match self._style:
             case schema.Cursor(cursor_param=param) | schema.NextHeader(cursor_param=str(param)):
@@ -177,7 +186,7 @@ class _Token:
     def _token(self, page: Arrived) -> str | None:
         match self._style:
             case schema.Cursor(cursor=path) | schema.NextLink(link=path):
-                found = jmespath.search(path, page.document)
+                found = _search(path, page.document)
             case schema.NextHeader(header=name):
                 found = page.headers.get(name)
             case schema.LinkHeader():
@@ -190,7 +199,31 @@ class _Token:
 
 
 def _next_link(header: str) -> str | None:
-    for link in parse_header_links(header):
-        if "next" in link.get("rel", "").lower().split():
-            return str(link["url"])
-    return None
+    """Return the target with `rel="next"` of a `Link` header, or of several joined by commas (RFC 8288).
+
+    Raises:
+        PaginationError: if the header is none.
+    """
+    header = header.strip(", \t")
+    at = 0
+    found: str | None = None
+    while at < len(header):
+        link = _LINK.match(header, at)
+        if not link:
+            raise PaginationError("the Link header is not of the form <url>; rel=next")
+        parameters = {
+            name.lower(): (quoted or bare).lower() for name, quoted, bare in reversed(_PARAMETER.findall(link[2]))
+        }
+        if found is None and "next" in parameters.get("rel", "").split():
+            found = link[1].strip()
+        at = link.end()
+    return found
+
+
+@cache
+def _path(expression: str) -> Path:
+    return Path(expression)
+
+
+def _search(expression: str, document: Any) -> Any:
+    return _path(expression)([document])[0]

@@ -2,41 +2,68 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from customer_pipeline import timestamps
 from customer_pipeline.customers.mapping import JmesPath
 from customer_pipeline.customers.mapping import Mapping as CustomerMapping
+from customer_pipeline.provider import strict_yaml
+from customer_pipeline.provider.references import (
+    REFERENCE,
+    ProfileError,
+    SecretReference,
+    resolve,
+    resolve_base_url,
+    shown_base_url,
+    texts,
+)
 
-_SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+__all__ = ["Duration", "Profile", "ProfileError", "load_profile", "resolve", "shipped_profiles"]
+
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CREDENTIAL_HEADERS = {"authorization", "proxy-authorization", "cookie"}
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-class ProfileError(ValueError):
-    """A profile that cannot be used; the message names the file, the field and the fix."""
-
-
 def _duration(value: Any) -> Any:
-    if not isinstance(value, str):
+    if isinstance(value, timedelta):
         return value
-    match = _DURATION.fullmatch(value.strip())
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if not match:
         raise ValueError(f"{value!r} is no duration; write a number with a unit, such as 500ms, 30s, 5m or 1h")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    except OverflowError:
+        raise ValueError(f"{value!r} is longer than any duration") from None
 
 
-Duration = Annotated[timedelta, Field(ge=timedelta(0)), BeforeValidator(_duration, json_schema_input_type=str)]
-SecretReference = Annotated[
-    str,
-    Field(pattern=r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$", description="A secret's environment variable: `${NAME}`."),
-]
+def _header_name(name: str) -> str:
+    if not _HEADER_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of an HTTP header")
+    return name
+
+
+_AnyDuration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=str)]
+Duration = Annotated[_AnyDuration, Field(ge=timedelta(0))]
+PositiveDuration = Annotated[_AnyDuration, Field(gt=timedelta(0))]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
 
 
 class _Strict(BaseModel):
@@ -65,6 +92,12 @@ class ApiKeyAuth(_Strict):
     value: SecretReference
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _name_can_be_sent(self) -> Self:
+        if self.place == "header":
+            _header_name(self.name)
+        return self
 
 
 class BasicAuth(_Strict):
@@ -106,6 +139,26 @@ class ListEndpoint(_Strict):
         ("application/json", "text/json"), description="Media types that are parsed as JSON, besides any `+json`."
     )
     no_content_is_empty: bool = Field(default=False, description="A 204 means that there are no records.")
+
+    @model_validator(mode="after")
+    def _holds_no_references(self) -> Self:
+        if any(REFERENCE.search(text) for text in texts(self.model_dump())):
+            raise ValueError(
+                "`${NAME}` is not replaced within `list`; for a key in the query, use auth: {type: api_key, in: query}"
+            )
+        return self
+
+    def query_between(self, since: datetime, until: datetime) -> dict[str, str]:
+        """Return the query that asks for what changed between two instants."""
+        sent = self.datetimes
+        bounds = {
+            "{since}": timestamps.format_sent(since, format=sent.format, digits=sent.digits, offset=sent.offset),
+            "{until}": timestamps.format_sent(until, format=sent.format, digits=sent.digits, offset=sent.offset),
+        }
+        return {
+            name: re.sub(r"\{(?:since|until)\}", lambda match: bounds[match[0]], value)
+            for name, value in self.query.items()
+        }
 
     @property
     def bounded(self) -> bool:
@@ -189,7 +242,7 @@ class NextHeader(_Pagination):
     """A named header that holds the next link or the next cursor."""
 
     style: Literal["next_header"]
-    header: str
+    header: HeaderName
     cursor_param: str | None = Field(None, description="Query parameter for the header's value; without it, a link.")
 
 
@@ -207,11 +260,11 @@ Pagination = Annotated[
 
 
 class Timeouts(_Strict):
-    """Longest waits: for the connection, between two bytes of an answer, and for a whole answer."""
+    """Longest waits: for the connection, between two bytes of an answer, and for a whole body."""
 
-    connect: Duration = timedelta(seconds=5)
-    read: Duration = timedelta(seconds=30)
-    total: Duration = timedelta(minutes=2)
+    connect: PositiveDuration = timedelta(seconds=5)
+    read: PositiveDuration = timedelta(seconds=30)
+    total: PositiveDuration = timedelta(minutes=2)
 
 
 class Retry(_Strict):
@@ -229,13 +282,15 @@ class Profile(CustomerMapping):
     name: str = Field(pattern="^[a-z0-9][a-z0-9_-]*$")
     base_url: str = Field(pattern=r"^(https?://|\$\{)", description="May hold `${NAME}` references.")
     auth: Auth = NoAuth(type="none")
-    headers: dict[str, str] = Field(default_factory=dict, description="Extra headers; may hold `${NAME}` references.")
+    headers: dict[HeaderName, str] = Field(
+        default_factory=dict, description="Extra headers; may hold `${NAME}` references."
+    )
     list: ListEndpoint
     pagination: Pagination
     lookback: Duration = timedelta(minutes=5)
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()
-    request_id_header: str = "X-Request-Id"
+    request_id_header: HeaderName = "X-Request-Id"
     future_margin: Duration = Field(
         timedelta(minutes=5), description="How far `updated_at` may lie ahead of the provider's clock."
     )
@@ -246,20 +301,36 @@ class Profile(CustomerMapping):
             raise ValueError("pagination.order: ascending needs `{since}` in list.query, to continue by value")
         return self
 
+    @field_validator("base_url")
+    @classmethod
+    def _base_url_is_one(cls, value: str) -> str:
+        if not REFERENCE.search(value):
+            resolve_base_url(value, {})
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _credentials_are_references(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if name.lower() in _CREDENTIAL_HEADERS and not REFERENCE.search(text):
+                raise ValueError(f"the header {name} holds a secret; put it into the environment and write ${{NAME}}")
+        return value
+
+    def resolved_base_url(self, environment: Mapping[str, str]) -> str:
+        """Return the base URL with its references replaced, without a slash at its end.
+
+        Raises:
+            ProfileError: if a variable is missing, or the result is no URL to put a path behind.
+        """
+        return resolve_base_url(self.base_url, environment)
+
+    def shown_base_url(self, environment: Mapping[str, str]) -> str:
+        """Return what may be shown of the base URL."""
+        return shown_base_url(self.base_url, environment)
+
     def secret_names(self) -> frozenset[str]:
         """Return the names of the environment variables that the profile refers to."""
-        return frozenset(name for text in _texts(self.model_dump()) for name in _SECRET.findall(text))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
+        return frozenset(name for text in texts(self.model_dump()) for name in REFERENCE.findall(text))
 
 
 def shipped_profiles() -> dict[str, Path]:
@@ -277,7 +348,7 @@ def load_profile(name_or_path: str | os.PathLike[str]) -> Profile:
     shipped = shipped_profiles()
     path = shipped.get(os.fspath(name_or_path), Path(name_or_path))
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = strict_yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ProfileError(
             f"{path}: there is no such profile; give a path, or the name of a shipped one: {', '.join(sorted(shipped))}"
@@ -291,18 +362,3 @@ def load_profile(name_or_path: str | os.PathLike[str]) -> Profile:
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(map(str, line['loc'])) or 'profile'}: {line['msg']}" for line in error.errors()]
         raise ProfileError("\n".join(lines)) from None
-
-
-def resolve(text: str, environment: Mapping[str, str]) -> str:
-    """Replace every `${NAME}` in `text` by the environment's value.
-
-    Raises:
-        ProfileError: if a variable is missing or empty; the message names it.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        if not (found := environment.get(match[1])):
-            raise ProfileError(f"the environment variable {match[1]} is not set; the profile refers to it")
-        return found
-
-    return _SECRET.sub(value, text)

@@ -3,6 +3,10 @@
 import logging
 from urllib.parse import parse_qsl, urlsplit
 
+from urllib3.util import parse_url
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
 
 def redact(url: str) -> str:
     """Return `url` without userinfo and fragment, and with the names but not the values of its query."""
@@ -12,17 +16,32 @@ def redact(url: str) -> str:
 
 
 def origin(url: str) -> str:
-    """Return scheme, host and port of `url`; the port is written out, so that origins compare as text."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    return f"{parts.scheme}://{parts.hostname or ''}:{port}"
+    r"""Return scheme, host and port of `url`; the port is written out, so that origins compare as text.
+
+    The URL is read by the parser that also opens the connection. Another one might see another host in a link that was
+    made to deceive, such as `http://evil\@good/`.
+
+    Raises:
+        ValueError: if it is no URL.
+    """
+    parts = parse_url(url)
+    return f"{parts.scheme}://{parts.host or ''}:{parts.port or _DEFAULT_PORTS.get(parts.scheme or '', 0)}"
 
 
 class QueryFilter(logging.Filter):
-    """Removes queries from what the HTTP library logs at debug level: an API key may be in them."""
+    """Removes paths, queries and errors' texts from what the HTTP library logs: secrets may be in them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Cut every text argument at its question mark."""
+        """Replace every argument that holds more than a host, and drop the traceback."""
         if isinstance(record.args, tuple):
-            record.args = tuple(item.split("?")[0] if isinstance(item, str) else item for item in record.args)
+            record.args = tuple(map(_shown, record.args))
+        record.exc_info = record.exc_text = None
         return True
+
+
+def _shown(argument: object) -> object:
+    if isinstance(argument, BaseException):
+        return type(argument).__name__
+    if isinstance(argument, str) and (argument.startswith("/") or "://" in argument):
+        return "/..."
+    return argument

@@ -15,16 +15,16 @@ from customer_pipeline.provider.errors import (
 from customer_pipeline.provider.profile import Retry
 
 TOO_MANY_REQUESTS = 429
+CREDENTIALS_REFUSED = {401, 403, 407}
 _TRANSIENT_CLIENT_ERRORS = {408, 425}
 _PERMANENT_SERVER_ERRORS = {501, 505, 511}
-_CREDENTIALS_REFUSED = {401, 403, 407}
 
 
 def failure_of(status: int) -> tuple[type[ProviderError], str] | None:
     """Return the error that an HTTP status means and its reason, or None for a success."""
     if status == TOO_MANY_REQUESTS:
         return ProviderThrottled, "the provider throttles"
-    if status in _CREDENTIALS_REFUSED:
+    if status in CREDENTIALS_REFUSED:
         return ProviderRejected, "the provider refuses the credentials"
     if status in _TRANSIENT_CLIENT_ERRORS or (status >= 500 and status not in _PERMANENT_SERVER_ERRORS):  # noqa: PLR2004
         return ProviderUnavailable, "the provider is unavailable"

@@ -8,21 +8,24 @@ from datetime import datetime, timedelta
 from urllib.parse import urljoin
 
 import requests
+import urllib3
 from requests.structures import CaseInsensitiveDict
 
 from customer_pipeline import timestamps
+from customer_pipeline.provider.answers import clock_difference, parsed, request_id
 from customer_pipeline.provider.auth import Credentials
-from customer_pipeline.provider.bodies import Body, BodyError, parse_body
+from customer_pipeline.provider.bodies import Body
 from customer_pipeline.provider.errors import ProviderError, ProviderMisbehaved, ProviderUnavailable, RequestFacts
-from customer_pipeline.provider.profile import Profile, resolve
+from customer_pipeline.provider.profile import Profile
 from customer_pipeline.provider.redaction import QueryFilter, origin, redact
-from customer_pipeline.provider.retry import RetryBudget, failure_of
+from customer_pipeline.provider.retry import RetryBudget
 
 MAX_REDIRECTS = 5
+MOST_BODY_BYTES = 128 << 20
 _CHUNK_BYTES = 1 << 16
-_NO_CONTENT = 204
 _REDIRECTS = {301, 302, 303, 307, 308}
 _QUERY_FILTER = QueryFilter()
+_CHATTY_LOGGERS = ("connection", "connectionpool", "poolmanager", "response", "util.retry")
 
 log = logging.getLogger(__name__)
 
@@ -45,60 +48,75 @@ class Answer:
         body: the parsed body; without content, a null document and no records.
         headers: the answer's headers.
         sent_at: when the request was sent. An edit that it missed happened later.
+        received_at: when the whole answer was there.
         clock_difference: the provider's clock minus ours, to half a second; None without a `Date` header.
         facts: what an error about this answer should carry.
     """
 
-    url: str
-    body: Body
-    headers: CaseInsensitiveDict[str]
+    url: str = field(repr=False)
+    body: Body = field(repr=False)
+    headers: CaseInsensitiveDict[str] = field(repr=False)
     sent_at: datetime
+    received_at: datetime
     clock_difference: timedelta | None
     facts: RequestFacts
 
 
 @dataclass(slots=True)
 class _Attempts:
-    """One request and its tries."""
+    """One request and its tries; `shown` is the list's URL, since a link's own is part of a body."""
 
-    url: str
+    shown: str
+    request_id_header: str
     started: float = field(default_factory=time.monotonic)
     count: int = 0
 
-    def facts(self, response: requests.Response | None, request_id_header: str) -> RequestFacts:
-        request_id = response.headers.get(request_id_header) if response is not None else None
+    def facts(self, response: requests.Response | None) -> RequestFacts:
         return RequestFacts(
             method="GET",
-            url=redact(self.url),
+            url=self.shown,
             status=response.status_code if response is not None else None,
             attempts=self.count,
             elapsed=timedelta(seconds=time.monotonic() - self.started),
-            request_id=request_id[:100] if request_id and request_id.isprintable() else None,
+            request_id=request_id(response.headers, self.request_id_header) if response is not None else None,
         )
+
+
+class _Session(requests.Session):
+    """A session that leaves redirects alone: to prepare one, requests would read its body whole, whatever its size."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 -- the name is requests'
+        return None
 
 
 class Transport:
     """The session. One run uses one transport, so that the retry budget is the run's.
 
     Raises:
-        ProfileError: if an environment variable that the profile names is not set.
+        ProfileError: if an environment variable that the profile names is not set, or makes no usable URL or header.
     """
 
     def __init__(
         self, profile: Profile, environment: Mapping[str, str], *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._profile = profile
-        self.base_url = resolve(profile.base_url, environment).rstrip("/")
-        self._session = requests.Session()
+        self.base_url = profile.resolved_base_url(environment)
+        self.list_url = f"{self.base_url}/{profile.list.path.lstrip('/')}"
+        self._shown = redact(f"{profile.shown_base_url(environment)}/{profile.list.path.lstrip('/')}")
+        self._session = _Session()
         self._session.auth = Credentials(profile, environment)
         self._session.headers["Accept"] = "application/json"
         self._budget = RetryBudget(profile.retry, sleep=sleep)
         self.traffic = Traffic()
-        logging.getLogger("urllib3.connectionpool").addFilter(_QUERY_FILTER)
+        for name in _CHATTY_LOGGERS:
+            logging.getLogger(f"urllib3.{name}").addFilter(_QUERY_FILTER)
 
     def close(self) -> None:
         """Close the session's connections."""
         self._session.close()
+
+    def __repr__(self) -> str:
+        return f"Transport({self._shown!r})"
 
     def get(self, url: str, params: Mapping[str, str] | None = None) -> Answer:
         """Ask for `url`; transient errors are retried within the run's budget.
@@ -106,7 +124,7 @@ class Transport:
         Raises:
             ProviderError: one of its four kinds.
         """
-        attempts = _Attempts(url)
+        attempts = _Attempts(self._shown, self._profile.request_id_header)
         while True:
             attempts.count += 1
             try:
@@ -121,19 +139,17 @@ class Transport:
         for _ in range(MAX_REDIRECTS + 1):
             sent_at = timestamps.now()
             response, content = self._receive(attempts, url, params)
+            received_at = timestamps.now()
+            facts = attempts.facts(response)
             if response.status_code not in _REDIRECTS:
-                facts = attempts.facts(response, self._profile.request_id_header)
-                body = self._body(response, content, facts)
-                difference = _clock_difference(response, sent_at)
-                return Answer(response.url, body, response.headers, sent_at, difference, facts)
-            facts = attempts.facts(response, self._profile.request_id_header)
+                body = parsed(response, content, endpoint=self._profile.list, facts=facts)
+                difference = clock_difference(response.headers, sent_at=sent_at, received_at=received_at)
+                return Answer(response.url, body, response.headers, sent_at, received_at, difference, facts)
             url = self.same_origin(response.url, response.headers.get("Location", ""), facts)
             params = {}
         raise ProviderMisbehaved(f"the provider redirected more than {MAX_REDIRECTS} times", facts)
 
-    def _receive(
-        self, attempts: _Attempts, url: str, params: Mapping[str, str]
-    ) -> tuple[requests.Response, bytes]:
+    def _receive(self, attempts: _Attempts, url: str, params: Mapping[str, str]) -> tuple[requests.Response, bytes]:
         timeouts = self._profile.timeouts
         self.traffic.requests += 1
         deadline = time.monotonic() + timeouts.total.total_seconds()
@@ -146,46 +162,43 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             )
-            chunks = []
             with response:
-                for chunk in response.iter_content(_CHUNK_BYTES):
-                    self.traffic.bytes += len(chunk)
-                    chunks.append(chunk)
-                    if time.monotonic() > deadline:
-                        raise requests.Timeout  # noqa: TRY301 -- handled with the other timeouts
-        except (requests.RequestException, OSError, ValueError) as error:
+                content = self._content(response, deadline)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # The library's messages hold the whole URL, so only the kind of error is kept, and no cause.
-            facts = attempts.facts(response, self._profile.request_id_header)
-            raise ProviderUnavailable(f"the request failed: {_kind(error)}", facts) from None
-        return response, b"".join(chunks)
+            raise ProviderUnavailable(f"the request failed: {_kind(error)}", attempts.facts(response)) from None
+        if content is None:
+            raise ProviderMisbehaved(
+                f"the answer is larger than {MOST_BODY_BYTES >> 20} MiB; lower pagination.size",
+                attempts.facts(response),
+            )
+        return response, content
 
-    def _body(self, response: requests.Response, content: bytes, facts: RequestFacts) -> Body:
-        if failure := failure_of(response.status_code):
-            kind, reason = failure
-            raise kind(reason, facts, wait=_retry_after(response))
-        if response.status_code == _NO_CONTENT and self._profile.list.no_content_is_empty:
-            return Body(None, [], [])
-        media_type, _, parameters = response.headers.get("Content-Type", "").partition(";")
-        media_type = media_type.strip().lower()
-        if media_type not in self._profile.list.content_types and not media_type.endswith("+json"):
-            shown = media_type if media_type.isascii() and media_type.isprintable() else "an unreadable media type"
-            raise ProviderMisbehaved(f"the answer is {shown[:60] or 'of no stated media type'}, not JSON", facts)
-        encoding = "utf-8"
-        if "charset=" in parameters.lower():
-            encoding = parameters.lower().split("charset=")[1].split(";")[0].strip(" \"'")[:40]
-        try:
-            return parse_body(content, encoding=encoding, path=self._profile.list.records)
-        except BodyError as error:
-            raise ProviderMisbehaved(str(error), facts) from None
+    def _content(self, response: requests.Response, deadline: float) -> bytes | None:
+        """Read a body, uncompressed; None if it is too large.
+
+        Each read takes what has arrived. Waiting for a full chunk, a body that comes byte by byte would never be late.
+        """
+        content = bytearray()
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            content += chunk
+            self.traffic.bytes += len(chunk)
+            if time.monotonic() > deadline:
+                raise requests.Timeout
+            if len(content) > MOST_BODY_BYTES:
+                return None
+        return bytes(content)
 
     def same_origin(self, base: str, link: str, facts: RequestFacts) -> str:
         """Resolve a next link or redirect, and refuse one that would carry the credentials elsewhere.
+
+        Userinfo in a link is dropped: the credentials are the profile's.
 
         Raises:
             ProviderMisbehaved: if the link leads to another scheme, host or port, or is none.
         """
         try:
-            target = urljoin(base, link)
+            target = urllib3.util.parse_url(urljoin(base, link))._replace(auth=None).url
             same = bool(link) and origin(target) == origin(self.base_url)
         except ValueError:
             same = False
@@ -199,30 +212,12 @@ class Transport:
 def _kind(error: Exception) -> str:
     if isinstance(error, requests.ConnectTimeout):
         return "no connection within timeouts.connect"
-    if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         return "no whole answer within the timeouts"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the answer broke off"
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
         return "the TLS handshake failed"
     if isinstance(error, requests.ConnectionError):
         return "the connection was refused or cut"
+    if isinstance(error, urllib3.exceptions.ProtocolError):
+        return "the answer broke off"
     return type(error).__name__
-
-
-def _retry_after(response: requests.Response) -> timedelta | None:
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isdecimal() and value.isascii():
-        return timedelta(seconds=min(int(value), 10**9))
-    if not (until := timestamps.parse_http_date(value)):
-        return None
-    theirs = timestamps.parse_http_date(response.headers.get("Date", "")) or timestamps.now()
-    return max(until - theirs, timedelta(0))
-
-
-def _clock_difference(response: requests.Response, sent_at: datetime) -> timedelta | None:
-    theirs = timestamps.parse_http_date(response.headers.get("Date", ""))
-    if theirs is None:
-        return None
-    ours = sent_at + (timestamps.now() - sent_at) / 2
-    return theirs + timedelta(milliseconds=500) - ours

@@ -1,23 +1,30 @@
 """The walk: every record that changed in a window, page by page, none lost while records are edited meanwhile.
 
 Edits move records within a list, so a position (a page number, an offset, many cursors) can skip records that nobody
-edited. The walk is therefore made of passes, and three rules say when a pass may be believed:
+edited. The walk is therefore made of passes, and these rules say when a pass may be believed:
 
 - A list in a declared order is continued by value: the next request asks again for a first page, from the last value
   seen. Only one page is ever read by position, and one page is one consistent answer.
 - Where values do not help (no order, or more records at one instant than a page holds) pages are read by position,
-  and the pass is repeated until two passes in a row agree. Newest-first without an upper bound only ever moves
-  records towards the end, so there a pass is enough that finds nothing new.
+  and the pass is repeated until two passes in a row agree and no record stood on two pages. Every record of the first
+  of them was then still in its place when the second began, so nothing had moved towards the front over a page's edge.
+- Newest-first without an upper bound, edits only ever move records towards the end, and only deletions towards the
+  front. There a pass is enough that finds nothing new and every customer again that the pass before it found.
 - A pagination that the profile calls stable is followed once.
+
+A pass that goes round in a loop, or is refused in the middle because the record that its cursor stands for is gone, is
+repeated like any other that is not believed.
+
+A record that is edited while the walk is under way comes in its old state, in its new one, or lies beyond the window.
+Where the window has not ended by the provider's clock and edits move records against the direction of the walk, its
+new state may be missed; it is as young as the walk, and the next window's lookback asks for it again.
 """
 
 import dataclasses
-import hashlib
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,13 +32,15 @@ import pandas as pd
 from customer_pipeline import timestamps
 from customer_pipeline.customers.identity import Identifier
 from customer_pipeline.provider import pagination
-from customer_pipeline.provider.errors import ProviderMisbehaved
+from customer_pipeline.provider.errors import ProviderMisbehaved, ProviderRejected
+from customer_pipeline.provider.passes import Pass
 from customer_pipeline.provider.profile import Profile
+from customer_pipeline.provider.received import Bounds, Expectation, Key, Received, identify
+from customer_pipeline.provider.retry import CREDENTIALS_REFUSED
 from customer_pipeline.provider.transport import Answer, Transport
 from customer_pipeline.windows import Window
 
-# Renderings that cut off fractions of a second may make a sorted list look unsorted by less than this.
-_ORDER_TOLERANCE = timedelta(seconds=1)
+_NO_INSTANT = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +54,9 @@ class Page:
         fetched_at: when the page was asked for.
     """
 
-    records: list[str]
-    ids: list[str | None]
-    updated_at: pd.Series
+    records: list[str] = dataclasses.field(repr=False)
+    ids: list[str | None] = dataclasses.field(repr=False)
+    updated_at: pd.Series = dataclasses.field(repr=False)
     fetched_at: datetime
 
 
@@ -65,7 +74,7 @@ class WalkStats:
         retries: tries after the first of a request.
         bytes: bytes of the bodies, uncompressed.
         seconds: duration of the walk.
-        clock_difference: the provider's clock minus ours, the largest measured.
+        clock_difference: the provider's clock minus ours, the largest measured; None if no answer said its time.
     """
 
     rows: int = 0
@@ -80,81 +89,11 @@ class WalkStats:
     clock_difference: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    """What the provider is asked for; both bounds are multiples of the sent format's resolution."""
-
-    since: datetime
-    until: datetime
-
-
-_Key = tuple[str, int]
-
-
-@dataclass(slots=True)
-class _Received:
-    """One answer with what its records identify as.
-
-    Attributes:
-        keys: id and `updated_at` in epoch microseconds; a record without a usable id is known by its text.
-        plausible: which records have an `updated_at` that can be compared with the window.
-        last: whether the provider has no page after this one.
-    """
-
-    answer: Answer
-    ids: list[str | None]
-    updated_at: pd.Series
-    keys: list[_Key]
-    plausible: pd.Series
-    last: bool = False
-
-    @property
-    def instants(self) -> pd.Series:
-        return self.updated_at[self.plausible]
-
-
-@dataclass(slots=True)
-class _Pass:
-    """What one pass has seen."""
-
-    pages: int = 0
-    rows: int = 0
-    fresh: int = 0
-    repeated: int = 0
-    total: int | None = None
-    _unique: set[_Key] = field(default_factory=set)
-    _fingerprints: set[bytes] = field(default_factory=set)
-    _digest: Any = field(default_factory=hashlib.sha256)
-
-    def add(self, page: _Received, *, remember: bool) -> None:
-        text = "".join(map(repr, page.keys)).encode("utf-8", "backslashreplace")
-        fingerprint = hashlib.sha256(text).digest()
-        if page.keys and fingerprint in self._fingerprints:
-            raise ProviderMisbehaved("the provider returns a page that it has returned before", page.answer.facts)
-        self._fingerprints.add(fingerprint)
-        self._digest.update(text)
-        self.pages += 1
-        self.rows += len(page.keys)
-        if remember:
-            unique = set(page.keys)
-            self.repeated += len(unique & self._unique)
-            self._unique |= unique
-
-    @property
-    def sequence(self) -> tuple[int, bytes]:
-        """Equal for two passes that saw the same records in the same order."""
-        return self.rows, self._digest.digest()
-
-    @property
-    def whole(self) -> bool:
-        """Whether the pages add up: no record on two of them, and as many as the provider states."""
-        return self.repeated == 0 and (self.total is None or self.rows >= self.total)
-
-
 class Walk:
     """One walk over one window; iterate it once, then read `stats`.
 
-    Memory holds one page and, unless the pagination is stable, the keys of the records between two values.
+    Memory holds one page and, unless the pagination is stable, the keys of the records between two values: of all
+    records where the list is not continued by value.
 
     Raises:
         ProviderError: one of its four kinds, while iterating.
@@ -164,20 +103,17 @@ class Walk:
         self._transport = transport
         self._profile = profile
         self._style = profile.pagination
-        self._identify = Identifier(profile)
-        sent = profile.list.datetimes
-        self._resolution = timestamps.sent_resolution(format=sent.format, digits=sent.digits)
-        self._handed_out: set[tuple[_Key, int]] = set()
+        self._identifier = Identifier(profile)
+        self._expectation = Expectation(profile)
+        self._handed_out: set[tuple[Key, int]] = set()
+        self._since = window.start - profile.lookback
         self.window = window
         self.stats = WalkStats()
 
     def __iter__(self) -> Iterator[Page]:
         started = time.monotonic()
         before = dataclasses.replace(self._transport.traffic)
-        bounds: _Bounds | None = _Bounds(
-            timestamps.floor_sent(self.window.start - self._profile.lookback, self._resolution),
-            timestamps.ceil_sent(self.window.end, self._resolution),
-        )
+        bounds: Bounds | None = self._expectation.bounds(self._since, self.window.end)
         try:
             while bounds is not None and bounds.since < bounds.until:
                 bounds = yield from self._believable(bounds)
@@ -188,160 +124,136 @@ class Walk:
             self.stats.bytes = traffic.bytes - before.bytes
             self.stats.seconds = time.monotonic() - started
 
-    def _believable(self, bounds: _Bounds) -> Generator[Page, None, _Bounds | None]:
+    def _believable(self, bounds: Bounds) -> Generator[Page, None, Bounds | None]:
         """Make passes from `bounds` until one may be believed; return where to continue, or None at the end."""
-        previous: _Pass | None = None
+        previous: Pass | None = None
         for _ in range(self._style.max_passes):
-            current = _Pass()
+            current = Pass(remember=not self._style.stable)
             self.stats.passes += 1
-            following: _Bounds | None = None
+            unbroken = None if previous and previous.broken else previous
+            following: Bounds | None = None
             for page in self._pages(bounds, current):
                 facts = page.answer.facts
                 yield from self._hand_out(page, current)
-                following = None if page.last else self._continue_by_value(bounds, page)
-                if following or (previous and current.sequence == previous.sequence):
+                following = None if page.last or self._style.stable else self._expectation.continued(bounds, page)
+                if following or current.is_like(unbroken):
                     break
-            if self._is_believed(current, previous, finished=following is None):
+            finished = following is None
+            if not current.broken and self._is_believed(current, unbroken, bounds=bounds, finished=finished):
+                self._forget(following, page.uncertainty)
                 return following
-            if self._style.stable:
-                break
+            loops = previous is not unbroken and current.broken and current.is_like(previous)
             previous = current
-        stated = "" if current.total is None else f" of the {current.total} that the provider states"
+            if self._style.stable or loops:
+                break
+        if previous and previous.broken:
+            raise previous.broken
+        stated = "" if current.least_total is None else f" of the {current.least_total} that the provider states"
         raise ProviderMisbehaved(
-            f"the list is not the same twice: {current.rows} records{stated} in the last of {self.stats.passes} passes; "
+            f"the list is not the same twice: {current.rows} records{stated} in the last of "
+            f"{self.stats.passes} passes; "
             "if the provider can sort by updated_at, set pagination.order in the profile",
             facts,
         )
 
-    def _is_believed(self, current: _Pass, previous: _Pass | None, *, finished: bool) -> bool:
-        whole = current.whole or not finished
+    def _is_believed(self, current: Pass, previous: Pass | None, *, bounds: Bounds, finished: bool) -> bool:
+        if finished and not current.reaches_total:
+            return False
         if self._style.stable or current.pages == 1:
-            return whole
+            return current.repeated == 0
         if previous is None:
             return False
-        if self._only_grows_in_front:
-            return current.fresh == 0
-        return whole and current.sequence == previous.sequence
+        if self._style.order == "descending" and not self._profile.list.bounded:
+            return current.fresh == 0 and current.has_all_of(previous, since=bounds.since)
+        return current.repeated == 0 and current.is_like(previous)
 
-    @property
-    def _only_grows_in_front(self) -> bool:
-        return self._style.order == "descending" and not self._profile.list.bounded
-
-    def _pages(self, bounds: _Bounds, current: _Pass) -> Iterator[_Received]:
+    def _pages(self, bounds: Bounds, current: Pass) -> Iterator[Received]:
         """Read one pass by position, from the first page to the last."""
-        sent = self._profile.list.datetimes
-        since, until = (
-            timestamps.format_sent(bound, format=sent.format, digits=sent.digits, offset=sent.offset)
-            for bound in (bounds.since, bounds.until)
-        )
-        query = {
-            name: value.replace("{since}", since).replace("{until}", until)
-            for name, value in self._profile.list.query.items()
-        }
-        list_url = f"{self._transport.base_url}/{self._profile.list.path.lstrip('/')}"
+        query = self._profile.list.query_between(bounds.since, bounds.until)
         paginator = pagination.paginator(self._style)
         turn: pagination.Turn | None = paginator.first()
-        url = list_url
+        answer: Answer | None = None
         while turn is not None:
-            if turn.link is None:
-                answer = self._transport.get(list_url, {**query, **turn.params})
-            else:
-                answer = self._transport.get(self._transport.same_origin(url, turn.link, answer.facts))
-            url = answer.url
+            try:
+                answer = self._ask(turn, query, answer)
+            except ProviderRejected as error:
+                if answer is None or error.request.status in CREDENTIALS_REFUSED:
+                    raise
+                current.broken = ProviderMisbehaved(
+                    "the provider refuses to go on after a page: its cursor is no longer valid, or the record that it "
+                    "stands for is gone, or pages end before the list does",
+                    error.request,
+                )
+                return
             page = self._received(answer)
-            self._check(bounds, page)
-            current.add(page, remember=not self._style.stable)
+            self._expectation.check(bounds, page)
             self.stats.pages += 1
             try:
-                current.total = pagination.total_of(self._style, answer.body.document)
-                last_id = page.ids[-1] if page.ids else None
-                turn = paginator.after(
-                    pagination.Arrived(answer.body.document, answer.headers, len(page.ids), current.rows, last_id)
-                )
+                turn = self._add(page, current, paginator)
+            except pagination.LoopError as error:
+                current.broken = ProviderMisbehaved(str(error), answer.facts)
             except pagination.PaginationError as error:
                 raise ProviderMisbehaved(str(error), answer.facts) from None
-            page.last = turn is None
             yield page
+            if current.broken:
+                return
 
-    def _received(self, answer: Answer) -> _Received:
-        ids, updated_at = self._identify(answer.body.records)
-        microseconds = updated_at.astype("int64").tolist()
-        keys = [
-            (text if identity is None else f"={identity}", instant)
-            for identity, text, instant in zip(ids, answer.body.texts, microseconds, strict=True)
-        ]
-        ahead = answer.clock_difference or timedelta(0)
-        if self.stats.clock_difference is None or ahead > self.stats.clock_difference:
-            self.stats.clock_difference = answer.clock_difference
-        latest = answer.sent_at + ahead + self._profile.future_margin
-        plausible = (updated_at >= timestamps.EARLIEST_PLAUSIBLE) & (updated_at <= latest)
-        return _Received(answer, ids, updated_at, keys, plausible)
+    def _ask(self, turn: pagination.Turn, query: dict[str, str], before: Answer | None) -> Answer:
+        if turn.link is None or before is None:
+            return self._transport.get(self._transport.list_url, {**query, **turn.params})
+        return self._transport.get(self._transport.same_origin(before.url, turn.link, before.facts))
 
-    def _check(self, bounds: _Bounds, page: _Received) -> None:
-        """Refuse an answer that shows that the filter or the order was ignored."""
-        instants = page.instants
-        outside = 0
-        if self._profile.list.filtered:
-            outside += int((instants < bounds.since).sum())
-        if self._profile.list.bounded:
-            outside += int((instants > bounds.until).sum())
-        if outside:
-            raise ProviderMisbehaved(
-                f"{outside} of {len(page.ids)} records on a page lie outside the time that was asked for: "
-                "the provider ignores the filter, or reads its datetimes otherwise; check list.query and list.datetimes",
-                page.answer.facts,
-            )
-        steps = instants.diff().dropna()
-        backwards = {
-            "ascending": steps < -_ORDER_TOLERANCE,
-            "descending": steps > _ORDER_TOLERANCE,
-        }.get(self._style.order)
-        if backwards is not None and backwards.any():
-            raise ProviderMisbehaved(
-                f"the records are not in {self._style.order} order of updated_at, as pagination.order says; "
-                "check the sort parameter in list.query, or remove pagination.order",
-                page.answer.facts,
-            )
-
-    def _continue_by_value(self, bounds: _Bounds, page: _Received) -> _Bounds | None:
-        """Return bounds that begin at the last value seen, or None where that would not move on.
-
-        One unit of the sent format is stepped back, so that it does not matter whether the provider's comparison
-        includes its bound; what comes twice is not handed out twice.
-        """
-        instants = page.instants
-        if instants.empty or self._style.stable:
+    def _add(self, page: Received, current: Pass, paginator: pagination.Paginator) -> pagination.Turn | None:
+        document = page.answer.body.document
+        if document is None:  # no content
+            current.add(page, total=None)
+            page.last = True
             return None
-        if self._style.order == "ascending":
-            since = timestamps.floor_sent(instants.max().to_pydatetime(), self._resolution) - self._resolution
-            return _Bounds(since, bounds.until) if since > bounds.since else None
-        if self._style.order == "descending" and self._profile.list.bounded:
-            until = timestamps.ceil_sent(instants.min().to_pydatetime(), self._resolution) + self._resolution
-            return _Bounds(bounds.since, until) if until < bounds.until else None
-        if self._style.order == "descending" and instants.min() < bounds.since:
-            return _Bounds(bounds.until, bounds.until)
-        return None
+        current.add(page, total=pagination.total_of(self._style, document))
+        last_id = page.ids[-1] if page.ids else None
+        turn = paginator.after(pagination.Arrived(document, page.answer.headers, len(page.ids), current.rows, last_id))
+        page.last = turn is None
+        return turn
 
-    def _hand_out(self, page: _Received, current: _Pass) -> Iterator[Page]:
+    def _received(self, answer: Answer) -> Received:
+        measured, largest = answer.clock_difference, self.stats.clock_difference
+        if measured is not None and (largest is None or measured > largest):
+            self.stats.clock_difference = measured
+        return identify(answer, self._identifier, future_margin=self._profile.future_margin)
+
+    def _hand_out(self, page: Received, current: Pass) -> Iterator[Page]:
         """Yield what lies in the window and was not handed out before."""
-        since = self.window.start - self._profile.lookback
-        inside = ~page.plausible | ((page.updated_at >= since) & (page.updated_at < self.window.end))
-        self.stats.outside += int((~inside).sum())
-        kept: list[int] = []
-        for position in np.flatnonzero(inside):
-            if not self._style.stable:
-                key = (page.keys[position], hash(page.answer.body.texts[position]))
-                if key in self._handed_out:
-                    self.stats.redelivered += 1
-                    continue
-                self._handed_out.add(key)
-            kept.append(int(position))
+        since, until = (timestamps.epoch_microseconds(bound) for bound in (self._since, self.window.end))
+        inside = ~page.plausible | ((page.instants >= since) & (page.instants < until))
+        kept: list[int] = np.flatnonzero(inside).tolist()
+        texts = page.answer.body.texts
+        self.stats.outside += len(texts) - len(kept)
+        if not self._style.stable:
+            states = [(page.keys[position], hash(texts[position])) for position in kept]
+            new = {
+                state: position for state, position in zip(states, kept, strict=True) if state not in self._handed_out
+            }
+            self.stats.redelivered += len(kept) - len(new)
+            self._handed_out.update(new)
+            kept = list(new.values())
         current.fresh += len(kept)
         self.stats.rows += len(kept)
         if kept:
             yield Page(
-                [page.answer.body.texts[position] for position in kept],
+                [texts[position] for position in kept],
                 [page.ids[position] for position in kept],
                 page.updated_at.iloc[kept].reset_index(drop=True),
                 page.answer.sent_at,
             )
+
+    def _forget(self, bounds: Bounds | None, uncertainty: timedelta) -> None:
+        """Drop the keys of records that lie behind where the walk goes on: they are not asked for again."""
+        if bounds is None:
+            self._handed_out.clear()
+            return
+        since = timestamps.epoch_microseconds(bounds.since - uncertainty)
+        until = timestamps.epoch_microseconds(bounds.until + uncertainty)
+        if self._style.order == "descending":
+            self._handed_out = {state for state in self._handed_out if state[0][1] <= until}
+        else:
+            self._handed_out = {state for state in self._handed_out if not _NO_INSTANT < state[0][1] < since}

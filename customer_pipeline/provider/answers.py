@@ -1,0 +1,79 @@
+"""What an answer's status and headers mean, looked at before its body.
+
+Nothing that a provider wrote freely gets into an error.
+"""
+
+import codecs
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import requests
+
+from customer_pipeline import timestamps
+from customer_pipeline.provider.bodies import Body, BodyError, parse_body
+from customer_pipeline.provider.errors import ProviderMisbehaved, RequestFacts
+from customer_pipeline.provider.profile import ListEndpoint
+from customer_pipeline.provider.retry import failure_of
+
+_NO_CONTENT = 204
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,30}/[a-z0-9.+-]{1,60}")
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:=/+-]{1,100}")
+_MOST_SECONDS = 10**9
+
+
+def parsed(response: requests.Response, content: bytes, *, endpoint: ListEndpoint, facts: RequestFacts) -> Body:
+    """Parse a whole answer: status first, then content type, then body.
+
+    Raises:
+        ProviderError: one of its four kinds.
+    """
+    if failure := failure_of(response.status_code):
+        kind, reason = failure
+        raise kind(reason, facts, wait=retry_after(response.headers))
+    if response.status_code == _NO_CONTENT:
+        if endpoint.no_content_is_empty:
+            return Body(None, [], [])
+        raise ProviderMisbehaved(
+            "the answer has no content; if that means that there are no records, set list.no_content_is_empty", facts
+        )
+    stated = response.headers.get("Content-Type", "")
+    media_type = stated.partition(";")[0].strip().lower()
+    if media_type not in endpoint.content_types and not media_type.endswith("+json"):
+        shown = media_type if _MEDIA_TYPE.fullmatch(media_type) else "of no known media type"
+        raise ProviderMisbehaved(f"the answer is {shown}, not JSON", facts)
+    charset = _CHARSET.search(stated)
+    try:
+        encoding = codecs.lookup(charset[1] if charset else "utf-8").name
+        return parse_body(content, encoding=encoding, path=endpoint.records)
+    except BodyError as error:
+        raise ProviderMisbehaved(str(error), facts) from None
+    except (LookupError, ValueError):
+        raise ProviderMisbehaved("the answer is in an unknown character set", facts) from None
+
+
+def request_id(headers: Mapping[str, str], name: str) -> str | None:
+    """Return the provider's id of a request, where it looks like one."""
+    value = headers.get(name, "")
+    return value if _REQUEST_ID.fullmatch(value) else None
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Return how long the provider asks to wait; a date is compared with the provider's own clock."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdecimal():
+        return timedelta(seconds=min(int(value[:12]), _MOST_SECONDS))
+    until = timestamps.parse_http_date(value)
+    if until is None:
+        return None
+    theirs = timestamps.parse_http_date(headers.get("Date", "")) or timestamps.now()
+    return max(until - theirs, timedelta(0))
+
+
+def clock_difference(headers: Mapping[str, str], *, sent_at: datetime, received_at: datetime) -> timedelta | None:
+    """Return the provider's clock minus ours, as of the middle of the request; None without a `Date`."""
+    theirs = timestamps.parse_http_date(headers.get("Date", ""))
+    if theirs is None:
+        return None
+    return theirs + timedelta(milliseconds=500) - (sent_at + (received_at - sent_at) / 2)

@@ -1,0 +1,79 @@
+"""One pass over a list by position: what it has seen, and whether that can be all."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from customer_pipeline import timestamps
+from customer_pipeline.provider.errors import ProviderMisbehaved
+from customer_pipeline.provider.received import Key, Received
+
+# Servers that search page by page may find nothing for a while; one that never finds anything has to be stopped.
+MOST_EMPTY_PAGES = 1000
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one pass has seen.
+
+    Attributes:
+        remember: whether to keep the records' keys; without them `repeated` and `has_all_of` mean nothing.
+        fresh: records that no pass before has seen.
+        repeated: records that stood on an earlier page too.
+        least_total: the smallest total that the provider has stated.
+        broken: why the pass could not be followed to its end.
+        unique: the keys of all records, if they are remembered.
+        fingerprints: one for each page.
+        digest: over all keys, in order.
+    """
+
+    remember: bool
+    pages: int = 0
+    rows: int = 0
+    fresh: int = 0
+    repeated: int = 0
+    least_total: int | None = None
+    broken: ProviderMisbehaved | None = None
+    _empty: int = 0
+    unique: set[Key] = field(default_factory=set)
+    fingerprints: set[bytes] = field(default_factory=set)
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def add(self, page: Received, *, total: int | None) -> None:
+        """Add the next page; a page that came before breaks the pass."""
+        text = "".join(map(repr, page.keys)).encode("utf-8", "backslashreplace")
+        fingerprint = hashlib.sha256(text).digest()
+        self._empty = 0 if page.keys else self._empty + 1
+        if page.keys and fingerprint in self.fingerprints:
+            self.broken = ProviderMisbehaved(
+                "the provider returns a page that it has returned before", page.answer.facts
+            )
+        elif self._empty > MOST_EMPTY_PAGES:
+            self.broken = ProviderMisbehaved(
+                f"more than {MOST_EMPTY_PAGES} pages in a row are empty", page.answer.facts
+            )
+        self.fingerprints.add(fingerprint)
+        self.digest.update(text)
+        self.pages += 1
+        self.rows += len(page.keys)
+        if total is not None:
+            self.least_total = total if self.least_total is None else min(total, self.least_total)
+        if self.remember:
+            unique = set(page.keys)
+            self.repeated += len(unique & self.unique)
+            self.unique |= unique
+
+    def is_like(self, other: "Pass | None") -> bool:
+        """Say whether both passes saw the same records in the same order."""
+        return other is not None and self.rows == other.rows and self.digest.digest() == other.digest.digest()
+
+    def has_all_of(self, other: "Pass", *, since: datetime) -> bool:
+        """Say whether every customer that the other pass saw, changed at or after `since`, was seen again."""
+        start = timestamps.epoch_microseconds(since)
+        seen = {name for name, _ in self.unique}
+        return all(name in seen for name, at in other.unique if at >= start and name.startswith("="))
+
+    @property
+    def reaches_total(self) -> bool:
+        """Whether there were as many records as the provider states."""
+        return self.least_total is None or self.rows >= self.least_total
