@@ -72,6 +72,16 @@ class Storage:
         """Open a file for reading."""
         return self.filesystem.open_input_file(self.path(name))
 
+    def is_replaced(self, name: str, file: pa.NativeFile) -> bool:
+        """Whether `file` is no longer what has that name; on a local disk an open file never changes."""
+        if self._is_local:
+            return False
+        try:
+            with self.open(name) as present:
+                return bool(present.metadata().get("ETag") != file.metadata().get("ETag"))
+        except FileNotFoundError:
+            return True
+
     def create_temporary(self) -> tuple[str, pa.NativeFile]:
         """Return the name of a new temporary file, which no other writer has, and the open file."""
         name = f"{INCOMPLETE}/{uuid.uuid4().hex}.parquet"

@@ -89,12 +89,13 @@ class LandingStore:
             NotLanded: if the window was never landed.
             LandingError: if the file cannot be read, is damaged, or was not written with `schema`.
         """
-        uri = self.require(dataset, window).uri
+        name, uri = _name(dataset, window), self.require(dataset, window).uri
         with explained(uri):
-            file = self._storage.open(_name(dataset, window))
-            parquet = pq.ParquetFile(file, page_checksum_verification=True)
+            file = self._storage.open(name)
+        with self._unreplaced(name, file):
+            parquet = pq.ParquetFile(file, pre_buffer=True, page_checksum_verification=True)
         _check_schema(parquet.schema_arrow, schema=schema, columns=columns, uri=uri)
-        return _batches(parquet, file, columns=columns, batch_size=batch_size, uri=uri)
+        return self._batches(name, file, parquet, columns=columns, batch_size=batch_size)
 
     def require(self, dataset: str, window: Window) -> LandedWindow:
         """Describe a landed window.
@@ -120,8 +121,9 @@ class LandingStore:
         with explained(uri):
             if (size := self._storage.size(name)) is None:
                 return None
-            with self._storage.open(name) as file:
-                metadata = pq.read_metadata(file)
+            file = self._storage.open(name)
+        with file, self._unreplaced(name, file):
+            metadata = pq.read_metadata(file)
         footer = _footer(metadata.metadata)
         if footer is None or footer["dataset"] != dataset or footer["window"] != window.key:
             raise LandingError(
@@ -132,6 +134,39 @@ class LandingStore:
     def uri_of(self, dataset: str, window: Window) -> str:
         """Return where the file of a window is, or would be."""
         return f"{self._storage.uri}/{_name(dataset, window)}"
+
+    def _batches(
+        self, name: str, file: pa.NativeFile, parquet: pq.ParquetFile, *, columns: Sequence[str] | None, batch_size: int
+    ) -> Iterator[pa.RecordBatch]:
+        with file:
+            for group in range(parquet.num_row_groups):
+                with self._unreplaced(name, file):
+                    batches = parquet.iter_batches(batch_size, row_groups=[group], columns=columns and list(columns))
+                    batch = next(batches)
+                    # the whole group has arrived with its first batch: was it that of one file?
+                    self._check_unreplaced(name, file)
+                while batch is not None:
+                    yield batch
+                    with self._unreplaced(name, file):
+                        batch = next(batches, None)
+
+    @contextmanager
+    def _unreplaced(self, name: str, file: pa.NativeFile) -> Iterator[None]:
+        """Explain errors, and tell a damaged file from one that was replaced in the middle of reading it."""
+        try:
+            with explained(f"{self._storage.uri}/{name}"):
+                yield
+        except LandingError as error:
+            if not error.transient:
+                self._check_unreplaced(name, file)
+            raise
+
+    def _check_unreplaced(self, name: str, file: pa.NativeFile) -> None:
+        uri = f"{self._storage.uri}/{name}"
+        with explained(uri):
+            replaced = self._storage.is_replaced(name, file)
+        if replaced:
+            raise LandingError(f"{uri}: replaced while it was read; run the window again", transient=True)
 
 
 def _name(dataset: str, window: Window) -> str:
@@ -160,17 +195,3 @@ def _check_schema(found: pa.Schema, *, schema: pa.Schema | None, columns: Sequen
             f"{uri}: written with other columns than are asked for{f', without {missing}' if missing else ''}; "
             "materialize its asset for that window again"
         )
-
-
-def _batches(
-    parquet: pq.ParquetFile, file: pa.NativeFile, *, columns: Sequence[str] | None, batch_size: int, uri: str
-) -> Iterator[pa.RecordBatch]:
-    with file:
-        for group in range(parquet.num_row_groups):
-            batches = parquet.iter_batches(batch_size, row_groups=[group], columns=columns and list(columns))
-            while True:
-                with explained(uri):
-                    batch = next(batches, None)
-                if batch is None:
-                    break
-                yield batch

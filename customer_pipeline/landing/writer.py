@@ -46,11 +46,12 @@ class LandingWriter:
         self._check(table)
         self.rows += table.num_rows
         for piece in _pieces(table):
+            rows, size = self._waiting_rows + piece.num_rows, self._waiting_bytes + piece.nbytes
+            if rows > ROW_GROUP_ROWS or size > ROW_GROUP_BYTES:
+                self._flush()
             self._waiting.append(piece)
             self._waiting_rows += piece.num_rows
             self._waiting_bytes += piece.nbytes
-            if self._waiting_rows >= ROW_GROUP_ROWS or self._waiting_bytes >= ROW_GROUP_BYTES:
-                self._flush()
 
     def finish(self, *, dataset: str, window_key: str) -> None:
         """Write what is left and the footer, and close the file."""
