@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS customers (
     body BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS by_updated_at ON customers (updated_at, id);
+CREATE INDEX IF NOT EXISTS tombstones ON customers (updated_at) WHERE deleted;
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 _COLUMNS = "seq, id, updated_at, created_at, deleted, verbatim, body"
