@@ -123,8 +123,10 @@ def _complain(error: Exception | str, *, code: int = _FAILED) -> int:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal may be gone
+    try:
         print(text, flush=True)
+    except OSError:  # The terminal is gone; the end of the process would fail on what is buffered.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _port(text: str) -> int:

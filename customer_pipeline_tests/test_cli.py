@@ -1,0 +1,227 @@
+import importlib.metadata
+import runpy
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from customer_pipeline import cli
+from customer_pipeline.dev.home import Home
+from customer_pipeline_tests.servers import SandboxServer, ValkeyServer, free_port
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty state folder, and no setting at all."""
+    for name in ("PROVIDER_PROFILE", "SANDBOX_URL", "SANDBOX_TOKEN", "REDIS_URL", "LANDING_URI", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("CUSTOMER_PIPELINE_START", raising=False)
+    monkeypatch.setenv("CUSTOMER_PIPELINE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def complaint(capsys: pytest.CaptureFixture[str]) -> "Complaint":
+    return Complaint(capsys)
+
+
+class Complaint:
+    """Runs a command that fails and returns what it wrote to stderr."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def __call__(self, *arguments: str, code: int = 1) -> str:
+        assert cli.main(arguments) == code
+        error = self.capsys.readouterr().err
+        assert error.startswith("customer-pipeline: ")
+        assert "Traceback" not in error
+        return error.removeprefix("customer-pipeline: ").rstrip("\n")
+
+
+@pytest.fixture
+def _settings(sandbox: SandboxServer, valkey: ValkeyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVIDER_PROFILE", "sandbox")
+    monkeypatch.setenv("SANDBOX_URL", sandbox.url)
+    monkeypatch.setenv("SANDBOX_TOKEN", "sandbox-token")
+    monkeypatch.setenv("REDIS_URL", valkey.url.replace("redis://", "redis://nobody:secret-of-redis@"))
+    monkeypatch.setenv("LANDING_URI", tmp_path.as_uri())
+    monkeypatch.setenv("CUSTOMER_PIPELINE_START", "2026-11-01T00:00:00Z")
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.strip() == importlib.metadata.version("customer-pipeline")
+
+
+def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["customer-pipeline", "check"])
+    monkeypatch.delitem(sys.modules, "customer_pipeline.cli")
+
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("customer_pipeline.cli", run_name="__main__")
+
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dev", "--port", "0"], "'0' is no port; expected a number from 1 to 65535"),
+        (["dev", "--cache-port", "65536"], "'65536' is no port"),
+        (["dev", "--provider-port", "http"], "'http' is no port"),
+        (["sandbox", "fault", "down", "--for", "soon"], "'soon' is no duration; expected one such as 30s, 15m or 1h"),
+        (["sandbox", "fault"], "the following arguments are required: NAME"),
+        ([], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_a_wrong_argument_is_explained(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_taken_port_is_one_line_and_nothing_is_started(complaint: Complaint, home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        said = complaint(
+            "dev", "--port", str(free_port()), "--cache-port", str(port), "--provider-port", str(free_port())
+        )
+
+    assert said == f"port {port} for the cache is taken: choose another one with --cache-port"
+    assert list((home / "logs").iterdir()) == []
+
+
+def test_a_malformed_setting_of_the_stack_is_named_with_exit_code_2(
+    complaint: Complaint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROVIDER_PROFILE", "datasette")
+    monkeypatch.setenv("REDIS_URL", "memcached://host")
+
+    said = complaint("dev", code=2)
+
+    assert "  DATASETTE_URL: is not set" in said
+    assert "  REDIS_URL: has another scheme" in said
+
+
+def test_a_given_cache_that_does_not_answer_is_one_line_without_its_password(
+    complaint: Complaint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = [str(free_port()) for _ in range(3)]
+    monkeypatch.setenv("REDIS_URL", f"redis://user:secret-of-redis@127.0.0.1:{ports[0]}/0")
+
+    said = complaint("dev", "--port", ports[1], "--provider-port", ports[2])
+
+    assert said.startswith(f"REDIS_URL (redis://user:***@127.0.0.1:{ports[0]}/0): the cache cannot be reached")
+    assert "secret-of-redis" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_home_in_use_is_one_line(complaint: Complaint, home: Path) -> None:
+    with Home(home).lock():
+        said = complaint("dev")
+
+    assert said.startswith(f"a stack already runs on {home}")
+
+
+def test_a_home_that_cannot_be_made_is_one_line(complaint: Complaint, home: Path) -> None:
+    home.write_text("a file")
+
+    assert str(home) in complaint("dev")
+
+
+def test_check_names_everything_that_is_wrong(complaint: Complaint) -> None:
+    said = complaint("check", code=2)
+
+    for name in ("PROVIDER_PROFILE", "REDIS_URL", "LANDING_URI", "CUSTOMER_PIPELINE_START"):
+        assert f"  {name}: is not set" in said
+
+
+@pytest.mark.usefixtures("_settings")
+def test_check_accepts_a_complete_environment_and_shows_no_secret(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDBOX_TOKEN", "a-token-of-the-sandbox")
+
+    assert cli.main(["check"]) == 0
+
+    said = capsys.readouterr().out
+    assert said.startswith("OK: Settings(profile='sandbox'")
+    assert "a-token-of-the-sandbox" not in said
+    assert "secret-of-redis" not in said
+
+
+@pytest.mark.usefixtures("_settings")
+def test_check_asks_cache_and_provider_when_told_to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, valkey: ValkeyServer
+) -> None:
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+
+    assert cli.main(["check", "--connect"]) == 0
+    assert capsys.readouterr().out.startswith("OK: ")
+
+
+@pytest.mark.usefixtures("_settings")
+def test_check_names_what_cannot_be_reached(complaint: Complaint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANDBOX_TOKEN", "an-expired-token")
+
+    cache, provider = complaint("check", "--connect").splitlines()
+
+    assert cache.startswith("REDIS_URL: the cache refuses the user or the password")
+    assert provider.startswith("PROVIDER_PROFILE: ")
+    assert "status 401" in provider
+    assert "1 attempt(s)" in provider
+    assert "an-expired-token" not in provider
+
+
+def test_faults_are_switched_on_listed_and_off(sandbox: SandboxServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sandbox", "fault", "slow", "--for", "15m", "--url", sandbox.url]) == 0
+    capsys.readouterr()
+
+    assert cli.main(["sandbox", "faults", "--url", sandbox.url]) == 0
+    assert capsys.readouterr().out.startswith("slow: ")
+
+    assert cli.main(["sandbox", "clear", "slow", "--url", sandbox.url]) == 0
+    assert cli.main(["sandbox", "clear", "--url", sandbox.url]) == 0
+    assert capsys.readouterr().out.endswith(f"no fault is on at {sandbox.url}\n")
+
+
+def test_the_sandbox_of_the_running_stack_is_found_by_its_home(
+    sandbox: SandboxServer, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Home(home).lock() as lock:
+        lock.record(ui="http://127.0.0.1:3000", provider=sandbox.url)
+
+        assert cli.main(["sandbox", "faults"]) == 0
+
+    assert capsys.readouterr().out == f"no fault is on at {sandbox.url}\n"
+
+
+def test_an_unknown_fault_is_one_line_that_names_the_known_ones(sandbox: SandboxServer, complaint: Complaint) -> None:
+    said = complaint("sandbox", "fault", "earthquake", "--url", sandbox.url)
+
+    assert "earthquake" in said
+    assert "down" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_sandbox_that_does_not_run_is_one_line(complaint: Complaint) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+
+    assert complaint("sandbox", "faults", "--url", url).startswith(f"no sandbox answers at {url}")
+
+
+def test_output_that_cannot_be_written_is_no_failure(sandbox: SandboxServer) -> None:
+    command = [sys.executable, "-m", "customer_pipeline.cli", "sandbox", "faults", "--url", sandbox.url]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
