@@ -12,20 +12,21 @@ from customer_pipeline.windows import WINDOW_LENGTH, Window, split
 from customer_pipeline_tests.real_input.persons import DAY
 from customer_pipeline_tests.servers import ValkeyServer
 
-KEPT = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COVERAGE_FILE")
+KEPT = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
 
 class Pipeline:
     """One deployment with a landing store of its own."""
 
     def __init__(self, folder: Path, valkey: ValkeyServer, *, profile: str | Path, secrets: dict[str, str]) -> None:
-        self.landing = LandingStore((folder / "landing").as_uri())
+        uri = (folder / "landing").as_uri()
+        self.landing = LandingStore(uri)
         self.environment = {
             **{name: value for name, value in os.environ.items() if name in KEPT},
             **secrets,
             "PROVIDER_PROFILE": str(profile),
             "REDIS_URL": valkey.url,
-            "LANDING_URI": self.landing.uri,
+            "LANDING_URI": uri,
             "CUSTOMER_PIPELINE_START": DAY.start.isoformat().replace("+00:00", "Z"),
         }
 
