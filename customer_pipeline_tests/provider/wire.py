@@ -56,7 +56,7 @@ class Server:
     def __init__(self, answer: Answering | Iterable[Reply] | Reply) -> None:
         self.requests: list[Request] = []
         self.connections = 0
-        self._answer = answer if callable(answer) else in_turn([answer] if isinstance(answer, Reply) else answer)
+        self.answer = answer if callable(answer) else in_turn([answer] if isinstance(answer, Reply) else answer)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -100,7 +100,7 @@ class Server:
         with contextlib.suppress(OSError), connection, connection.makefile("rb") as stream:
             while request := _read(stream):
                 self.requests.append(request)
-                reply = self._answer(request)
+                reply = self.answer(request)
                 if reply.pieces is not None:
                     for piece in reply.pieces:
                         connection.sendall(piece)
