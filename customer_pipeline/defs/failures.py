@@ -51,10 +51,12 @@ def _facts(error: Known, window: Window | None) -> dict[str, str | int | float]:
     }
     if window:
         facts["window"] = window.key
+    if isinstance(error, ProviderError | CacheError):
+        facts |= {"reason": error.reason, "what_next": error.advice}
+    else:
+        facts["reason"] = str(error)
     if isinstance(error, ProviderError):
         facts |= {
-            "reason": error.reason,
-            "what_next": error.advice,
             "request": f"{error.request.method} {error.request.url}",
             "status": "no response" if error.request.status is None else error.request.status,
             "attempts": error.request.attempts,

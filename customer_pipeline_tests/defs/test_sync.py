@@ -1,6 +1,7 @@
 """Runs of `customer_sync` on real servers: what ends in the cache, and what a person sees of it."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import orjson
@@ -136,6 +137,17 @@ def test_a_profile_with_a_missing_secret_fails_at_once(deployment: Deployment, m
     assert "SANDBOX_TOKEN is not set" in str(failure.description)
 
 
+def test_a_damaged_landed_file_is_named_with_what_to_do(deployment: Deployment) -> None:
+    windows = last_windows(1)
+    assert deployment.run(windows).success
+    path = Path(deployment.landing.uri_of("raw_customers", windows[0]).removeprefix("file://"))
+    path.write_bytes(path.read_bytes()[:-20])
+    failure = deployment.failure(deployment.replay(windows))
+    assert path.name in str(failure.metadata["reason"].value)
+    assert "materialize" in str(failure.metadata["reason"].value)
+    assert failure.metadata["transient"].value is False
+
+
 def test_a_cache_that_is_down_fails_publication_and_keeps_what_was_landed(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,7 +155,9 @@ def test_a_cache_that_is_down_fails_publication_and_keeps_what_was_landed(
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
     windows = last_windows(1)
     result = deployment.run(windows)
-    assert "CacheUnavailable" in str(deployment.failure(result).description)
+    failure = deployment.failure(result)
+    assert "CacheUnavailable" in str(failure.description)
+    assert failure.metadata["what_next"].value
     assert deployment.landing.describe("customers", windows[0]) is not None
 
 
