@@ -1,6 +1,7 @@
 """From a URL to a connected client, standalone or cluster, with bounded waits."""
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import redis
@@ -39,12 +40,13 @@ def connect(
         CacheUnavailable: if the server cannot be reached.
     """
     plain_url, is_cluster_url = _checked(url)
-    options = {
+    options: dict[str, Any] = {
         "socket_connect_timeout": connect_timeout.total_seconds(),
         "socket_timeout": answer_timeout.total_seconds(),
-        "socket_keepalive": True,
         "protocol": 2,
     }
+    if not plain_url.startswith("unix"):
+        options["socket_keepalive"] = True
     retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=1)
     try:
         client = redis.Redis.from_url(

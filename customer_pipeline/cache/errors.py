@@ -8,6 +8,7 @@ from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
+    ClusterDownError,
     ClusterError,
     RedisClusterException,
     RedisError,
@@ -60,7 +61,7 @@ _UNAVAILABLE = {
     "BUSY": ("the server is busy with a script", "If this lasts, find the script's owner and use SCRIPT KILL."),
     "CLUSTERDOWN": ("the cluster is down", "Look at CLUSTER INFO: slots without a node, or a lost majority."),
     "MASTERDOWN": ("the replica has lost its primary", _LATER),
-    "TRYAGAIN": ("the cluster is moving the slot", _LATER),
+    "TRYAGAIN": ("the cluster is moving a slot", _LATER),
     "UNKILLABLE": ("the server is busy with a script that has written", _LATER),
     "KILLED": ("the script was killed", _LATER),
 }
@@ -85,6 +86,18 @@ _REJECTED = {
         "Name its authority in REDIS_URL: ?ssl_ca_certs=/path/to/ca.pem, and use the host name in the certificate.",
     ),
 }
+_BY_TYPE: dict[type[Exception], str] = {
+    BusyLoadingError: "LOADING",
+    AuthenticationError: "WRONGPASS",
+    AuthorizationError: "NOPERM",
+    ClusterDownError: "CLUSTERDOWN",
+    ClusterError: "TRYAGAIN",  # redirected too often
+}
+_BY_PHRASE = {
+    "CERTIFICATE_VERIFY_FAILED": "CERTIFICATE",
+    "killed by user": "KILLED",
+    "ACL failure in script": "NOPERM",
+}
 
 
 def wrong_type(pattern: str) -> CacheRejected:
@@ -105,7 +118,7 @@ def explain(error: Exception) -> CacheError:
         return CacheUnavailable("the cache did not answer in time", advice=_LATER)
     if isinstance(error, redis.ConnectionError):
         return CacheUnavailable(f"the cache cannot be reached: {error}", advice=_LATER)
-    if isinstance(error, (ClusterError, RedisClusterException)):
+    if isinstance(error, RedisClusterException):
         return CacheUnavailable(f"the cluster did not answer as a whole ({type(error).__name__})", advice=_LATER)
     return CacheRejected(
         f"the cache answered with an error ({code or type(error).__name__})",
@@ -114,15 +127,13 @@ def explain(error: Exception) -> CacheError:
 
 
 def _code(error: Exception) -> str:
+    """Return the code of the reply that stands behind `error`; empty where there was none."""
+    said: str | None = getattr(error, "status_code", None)
+    for kind, code in _BY_TYPE.items():
+        if isinstance(error, kind):
+            return said or code
     text = str(error)
-    if isinstance(error, BusyLoadingError):
-        return "LOADING"
-    if isinstance(error, (AuthenticationError, AuthorizationError)):
-        return getattr(error, "status_code", None) or "WRONGPASS"
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "CERTIFICATE"
-    if not isinstance(error, ResponseError):
-        return ""
-    if "killed by user" in text:
-        return "KILLED"
-    return getattr(error, "status_code", None) or text.partition(" ")[0]
+    for phrase, code in _BY_PHRASE.items():
+        if phrase in text:
+            return code
+    return said or (text.partition(" ")[0] if isinstance(error, ResponseError) else "")
