@@ -6,10 +6,6 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-# A machine may be busy: a slow example is no failure.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
-
 # Definitions read the environment while they load; tests that run them set their own values afterwards.
 os.environ.update(
     {
@@ -23,6 +19,10 @@ os.environ.update(
 )
 
 from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
+
+# A machine may be busy: a slow example is no failure.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -194,16 +194,18 @@ def test_a_reader_keeps_the_file_it_opened(folder: Place) -> None:
     assert pa.Table.from_batches([first, *batches]) == table(3 * ROW_GROUP_ROWS)
 
 
-def test_a_reader_never_mixes_two_files_of_a_bucket(bucket: Place) -> None:
-    land(bucket, table(2 * ROW_GROUP_ROWS))
+@pytest.mark.parametrize("text", ["same length", "of another length"])
+def test_a_reader_never_mixes_two_files_of_a_bucket(bucket: Place, text: str) -> None:
+    before = table(ROW_GROUP_ROWS, text="some length")
+    land(bucket, before, before)
     batches = bucket.store().read("things", WINDOW)
     read = [next(batches)]
-    land(bucket, table(2 * ROW_GROUP_ROWS, text="other"))
+    land(bucket, *[table(ROW_GROUP_ROWS, text=text)] * 2)
 
     with pytest.raises(LandingError, match="replaced while it was read; run the window again") as caught:
         read.extend(batches)
     assert caught.value.transient
-    assert pa.Table.from_batches(read) == table(ROW_GROUP_ROWS)
+    assert pa.Table.from_batches(read) == before
 
 
 def test_a_file_that_is_removed_from_a_bucket_while_it_is_read_may_be_landed_again(bucket: Place) -> None:
@@ -414,10 +416,11 @@ def test_a_truncated_file_is_refused(place: Place) -> None:
 
 
 def test_a_changed_byte_is_noticed_and_its_values_are_not_told(place: Place) -> None:
-    land(place, table(1000, text="a secret"))
+    secrets = pa.array([f"secret {os.urandom(40).hex()}" for _ in range(1000)])
+    land(place, table(1000).set_column(1, SCHEMA.field("text"), secrets))
     contents = bytearray(place.files()[FILE])
-    column = pq.read_metadata(pa.BufferReader(bytes(contents))).row_group(0).column(0)
-    contents[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    column = pq.read_metadata(pa.BufferReader(bytes(contents))).row_group(0).column(1)
+    contents[column.dictionary_page_offset + 20_000] ^= 1
     place.put(FILE, bytes(contents))
 
     with pytest.raises(LandingError, match=rf"{FILE}: .*delete it, then materialize") as caught:
