@@ -124,7 +124,7 @@ def normalize(window: Window, *, profile: Profile, landing: LandingStore) -> Nor
         customers = stack.enter_context(landing.open_writer(CUSTOMERS, window, schemas.CUSTOMERS))
         quarantined = stack.enter_context(landing.open_writer(QUARANTINED_CUSTOMERS, window, schemas.QUARANTINE))
         position = 0
-        for batch in landing.read(RAW_CUSTOMERS, window):
+        for batch in landing.read(RAW_CUSTOMERS, window, schema=schemas.RAW):
             rows = batch.filter(pa.array(keep[position : position + batch.num_rows]))
             position += batch.num_rows
             result = normalizer(rows, ahead=ahead)
@@ -223,7 +223,7 @@ def publish(window: Window, *, landing: LandingStore, publisher: Publisher, cove
     rows = landing.require(CUSTOMERS, window).rows
 
     def states() -> Iterator[State]:
-        for batch in landing.read(CUSTOMERS, window):
+        for batch in landing.read(CUSTOMERS, window, schema=schemas.CUSTOMERS):
             yield from encode(batch)
 
     outcomes = publisher.publish(states())

@@ -106,7 +106,7 @@ class Normalizer:
         columns["address.country"] = countries(columns["address.country"])
         columns["phone"] = phones(
             self._texts("phone", records),
-            countries=columns["address.country"].array,
+            countries=columns["address.country"],
             region=self._mapping.phone_region,
         )
         created_at, unusable = instants(self._values("created_at", records), datetimes=self._mapping.datetimes)

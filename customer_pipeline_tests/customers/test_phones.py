@@ -1,9 +1,9 @@
 import phonenumbers
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from customer_pipeline.customers.countries import countries
 from customer_pipeline.customers.phones import phone, phones
 from customer_pipeline.customers.texts import texts
 
@@ -35,11 +35,21 @@ def test_a_number_is_formatted_or_refused(text: str, region: str | None, expecte
 def test_the_address_country_comes_before_the_profile_region() -> None:
     column = phones(
         texts(["030 901820", "044 668 18 00", "044 668 18 00", None, "x", {}]),
-        countries=pa.array(["DE", None, "US", "DE", None, None], pa.string()),
+        countries=countries(texts(["DE", None, "US", "DE", None, None])),
         region="CH",
     )
     assert column.array.to_pylist() == ["+4930901820", "+41446681800", None, None, None, None]
     assert column.unusable.tolist() == [False, False, True, False, True, True]
+
+
+def test_a_number_beside_an_unusable_country_is_not_read_in_another_one() -> None:
+    column = phones(
+        texts(["044 668 18 00", "+41 44 668 18 00", "044 668 18 00"]),
+        countries=countries(texts(["Switzerlandd", "Switzerlandd", None])),
+        region="CH",
+    )
+    assert column.array.to_pylist() == [None, "+41446681800", "+41446681800"]
+    assert column.unusable.tolist() == [True, False, False]
 
 
 def test_the_example_numbers_of_every_region_are_kept() -> None:
