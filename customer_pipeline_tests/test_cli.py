@@ -182,6 +182,19 @@ def test_check_names_what_cannot_be_reached(complaint: Complaint, monkeypatch: p
     assert "an-expired-token" not in provider
 
 
+@pytest.mark.usefixtures("_settings")
+def test_check_does_not_wait_for_a_provider_that_is_down(
+    complaint: Complaint, monkeypatch: pytest.MonkeyPatch, valkey: ValkeyServer
+) -> None:
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+    monkeypatch.setenv("SANDBOX_URL", f"http://127.0.0.1:{free_port()}")
+
+    said = complaint("check", "--connect")
+
+    assert said.startswith("PROVIDER_PROFILE: ")
+    assert "no response, 1 attempt(s)" in said
+
+
 def test_faults_are_switched_on_listed_and_off(sandbox: SandboxServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["sandbox", "fault", "slow", "--for", "15m", "--url", sandbox.url]) == 0
     capsys.readouterr()

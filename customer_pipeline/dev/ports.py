@@ -55,6 +55,7 @@ def listens(path: Path) -> bool:
 
 
 def _obstacle(port: int) -> str | None:
+    # macOS lets one address be bound beside a listener on all of them.
     if accepts(port):
         return "taken"
     with socket.socket() as probe:
