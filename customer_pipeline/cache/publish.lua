@@ -2,8 +2,8 @@
 --
 -- KEYS  [the index,] then for each state its document's key and its tombstone's key; a key occurs once.
 --       Without the index (cluster mode: it lives in another slot) the number of keys is even.
--- ARGV  the tombstone's life in ms, the position of the id in a document's key,
---       then for each state the document (a live record) or the version (a deletion), and updated_at in epoch ms.
+-- ARGV  the tombstone's life in ms, the position of the id in a document's key, each state's updated_at in epoch ms in
+--       one text, then for each state the document (a live record) or the version (a deletion).
 -- Returns one letter for each state: a(pplied), u(nchanged), s(tale), d(eleted),
 --       D or T when the document's or the tombstone's key holds another type; nothing is written there.
 
@@ -109,10 +109,11 @@ local function deletion(document_key, incoming, document, tombstone_key, tombsto
 end
 
 local outcomes, scores, gone = {}, {}, {}
+local next_score = string.gmatch(ARGV[3], '%S+')
 for i = 1, #stored / 2 do
   local document_key, tombstone_key = KEYS[first + 2 * i - 2], KEYS[first + 2 * i - 1]
   local document, tombstone = stored[2 * i - 1], stored[2 * i]
-  local incoming = ARGV[2 * i + 1]
+  local incoming, score = ARGV[i + 3], next_score()
   local outcome
   if #incoming == 55 then
     outcome = deletion(document_key, incoming, document, tombstone_key, tombstone)
@@ -122,7 +123,7 @@ for i = 1, #stored / 2 do
   else
     outcome = live(document_key, incoming, document, tombstone_key, tombstone)
     if outcome == 'a' or outcome == 'u' then
-      scores[#scores + 1] = ARGV[2 * i + 2]
+      scores[#scores + 1] = score
       scores[#scores + 1] = sub(document_key, ID_START, -2)
     end
   end

@@ -125,14 +125,14 @@ class Publisher:
         return outcomes
 
     def _call(self, states: list[State], *index: str) -> Command:
-        keys = list(index)
-        arguments: list[str | bytes | int] = [self._life, self._id_start]
+        keys: list[str | bytes] = list(index)
+        scores = " ".join([str(state.updated_ms) for state in states])
+        arguments: list[str | bytes | int] = [self._life, self._id_start, scores]
         document_key, tombstone_key = self._keys.document, self._keys.tombstone
         for state in states:
-            keys.append(document_key(state.id))
-            keys.append(tombstone_key(state.id))
+            keys.append(document_key(state.id).encode())
+            keys.append(tombstone_key(state.id).encode())
             arguments.append(state.version if state.document is None else state.document)
-            arguments.append(state.updated_ms)
         return [len(keys), *keys, *arguments]
 
     def _run(self, calls: list[Command]) -> Outcomes:

@@ -1,6 +1,7 @@
 """What only a cluster has: slots that move, nodes that are lost, and an index apart from its documents."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from customer_pipeline.cache.exchange import Command, exchange
 from customer_pipeline.cache.publisher import Outcomes, Publisher
 from customer_pipeline_tests.cache.conftest import ValkeyCluster
 from customer_pipeline_tests.cache.states import KEYS, contents, deletion, expected, live
+from customer_pipeline_tests.servers import wait_until
 
 
 def slot_of(name: str) -> int:
@@ -120,6 +122,25 @@ def test_a_node_that_does_not_answer_is_unavailable_in_bounded_time(valkey_clust
         again = [live(f"c{number}", 2, 1) for number in range(300)]
         assert publisher.publish(again).total == 300
         assert contents(client) == expected(again)
+
+
+def test_a_connection_lost_in_the_middle_is_made_good(
+    valkey_cluster: ValkeyCluster, cluster: redis.RedisCluster
+) -> None:
+    states = [live(f"c{number}", 1, 1) for number in range(100)]
+    with valkey_cluster.servers[1].client() as admin, ThreadPoolExecutor(1) as pool:
+        admin.execute_command("CLIENT", "PAUSE", 10_000, "WRITE")
+        published = pool.submit(Publisher(cluster).publish, states)
+
+        def waiting() -> list[str]:
+            return [each["id"] for each in admin.client_list() if each["cmd"] in ("eval", "evalsha")]
+
+        wait_until(lambda: bool(waiting()), what="a script that waits")
+        for each in waiting():
+            admin.client_kill_filter(_id=each)
+        admin.execute_command("CLIENT", "UNPAUSE")
+        assert published.result(timeout=20).total == 100
+    assert contents(cluster) == expected(states)
 
 
 @pytest.fixture
