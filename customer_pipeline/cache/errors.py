@@ -73,14 +73,17 @@ _REJECTED = {
     ),
     "NOPERM": (
         "the cache user lacks a permission",
-        "Grant it ~PREFIX:* ~PREFIXs:* +@read +@write +@scripting +@connection +info +cluster (see ACL LOG).",
+        "Grant it ~PREFIX:* ~PREFIXs:* +@read +@write +@scripting +@connection +info, in a cluster +cluster|slots too.",
     ),
     "WRONGTYPE": (
         "a key of the cache holds a value of another type",
         "Something else writes under this prefix: remove its keys, or set another prefix.",
     ),
     "MOVED": ("the server is part of a cluster", "Use redis+cluster:// or rediss+cluster:// in REDIS_URL."),
-    "CROSSSLOT": ("the server is part of a cluster", "Use redis+cluster:// or rediss+cluster:// in REDIS_URL."),
+    "CROSSSLOT": (
+        "the keys of a batch lie in several slots",
+        "Use redis+cluster:// or rediss+cluster:// in REDIS_URL; an id that begins with } fits into no cluster.",
+    ),
     "CERTIFICATE": (
         "the server's certificate is not trusted",
         "Name its authority in REDIS_URL: ?ssl_ca_certs=/path/to/ca.pem, and use the host name in the certificate.",
@@ -97,6 +100,7 @@ _BY_PHRASE = {
     "CERTIFICATE_VERIFY_FAILED": "CERTIFICATE",
     "killed by user": "KILLED",
     "ACL failure in script": "NOPERM",
+    "Cluster mode is not enabled": "NOPERM",  # said by the client, also when it may not ask
 }
 
 

@@ -11,7 +11,7 @@ from redis.crc import key_slot
 from customer_pipeline.cache import index
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
-from customer_pipeline.cache.errors import CacheUnavailable
+from customer_pipeline.cache.errors import CacheRejected, CacheUnavailable
 from customer_pipeline.cache.exchange import Command, exchange
 from customer_pipeline.cache.publisher import Outcomes, Publisher
 from customer_pipeline_tests.cache.conftest import ValkeyCluster
@@ -80,6 +80,11 @@ def test_a_batch_is_spread_over_all_nodes(valkey_cluster: ValkeyCluster, cluster
         with server.client() as client:
             assert client.dbsize() > 30
     assert contents(cluster) == expected(states)
+
+
+def test_an_id_that_has_no_slot_of_its_own_is_rejected(cluster: redis.RedisCluster) -> None:
+    with pytest.raises(CacheRejected, match="begins with } fits into no cluster"):
+        Publisher(cluster).publish([live("}x", 1, 1)])
 
 
 def test_a_slot_that_has_moved_is_followed(move: Move, cluster: redis.RedisCluster) -> None:

@@ -2,7 +2,7 @@ import ipaddress
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -186,6 +186,23 @@ def test_a_missing_permission_is_rejected(valkey: ValkeyServer, rules: tuple[str
     assert caught.value.__cause__ is None
 
 
+def test_the_rights_that_an_error_advises_are_enough_for_a_cluster(valkey_cluster: ValkeyCluster) -> None:
+    with ExitStack() as stack:
+        for server in valkey_cluster.servers[1:]:
+            stack.enter_context(user(server, *LEAST, "+cluster|slots"))
+        url = stack.enter_context(user(valkey_cluster.servers[0], *LEAST, "+cluster|slots"))
+        with connect(url) as client:
+            states = [live(f"c{number}", 1, 1) for number in range(50)]
+            assert Publisher(client).publish(states) == Outcomes(applied=50)
+            for each in (client, client.nodes_manager, *client.get_nodes()):
+                assert PASSWORD not in repr(each)
+
+
+def test_a_cluster_user_without_the_right_to_ask_for_the_slots_is_rejected(valkey_cluster: ValkeyCluster) -> None:
+    with user(valkey_cluster.servers[0], *LEAST) as url, pytest.raises(CacheRejected, match=r"\+cluster\|slots"):
+        connect(url)
+
+
 def test_a_user_who_may_not_ask_what_the_server_is_is_believed(valkey: ValkeyServer) -> None:
     with user(valkey, "~*", "+@all", "-info") as url, connect(url) as client:
         assert isinstance(client, redis.Redis)
@@ -197,7 +214,7 @@ def test_a_cluster_taken_for_a_single_server_says_so(valkey_cluster: ValkeyClust
     with (
         user(server, "~*", "+@all", "-info") as url,
         connect(url) as client,
-        pytest.raises(CacheRejected, match=r"part of a cluster.*redis\+cluster://"),
+        pytest.raises(CacheRejected, match=r"(part of a cluster|several slots).*redis\+cluster://"),
     ):
         Publisher(client).publish([live("a", 1, 1), live("b", 1, 1)])
 
