@@ -23,6 +23,10 @@ from customer_pipeline.timestamps import now
 from customer_pipeline.windows import floor
 
 JOB = "customer_sync"
+# The lineage with its groups unfolded, as the pinned version of the UI writes it.
+LINEAGE = "/asset-groups?expanded=" + ",".join(
+    f"global@global:{group}" for group in ("ingestion", "normalization", "publication")
+)
 START_SECONDS = 180.0
 
 
@@ -150,7 +154,7 @@ class Stack:
 
     def _introduce(self) -> None:
         provider = self.ports.provider_url if self.sandbox else f"profile {self.settings.profile.name}"
-        self.say(f"open first   {self.ports.ui_url}/asset-groups (the lineage, in the Dagster UI)")
+        self.say(f"open first   {self.ports.ui_url}{LINEAGE} (the lineage, in the Dagster UI)")
         self.say(f"cache        {redacted(self.settings.redis_url)}")
         self.say(f"provider     {provider}")
         self.say(f"landing      {redacted(self.settings.landing_uri)}")

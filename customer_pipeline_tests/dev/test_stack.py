@@ -18,6 +18,7 @@ import redis
 import requests
 
 from customer_pipeline.dev.environment import Ports
+from customer_pipeline.dev.stack import LINEAGE
 from customer_pipeline.timestamps import format_instant, now
 from customer_pipeline.windows import floor
 from customer_pipeline_tests.servers import free_port, wait_until
@@ -125,7 +126,7 @@ def first_life(tmp_path_factory: pytest.TempPathFactory) -> Life:
         one.remember_family()
         one.seen["assets"] = one.materialized_assets()
         one.seen["customers"] = one.customers()
-        one.seen["lineage"] = requests.get(f"{ports.ui_url}/asset-groups", timeout=60)
+        one.seen["lineage"] = requests.get(f"{ports.ui_url}{LINEAGE}", timeout=60)
         one.seen["second dev"] = ask(home, "dev", "--port", str(free_port()))
         one.seen["fault"] = ask(home, "sandbox", "fault", "down", "--for", "15m")
         one.seen["clear"] = ask(home, "sandbox", "clear")
@@ -167,7 +168,7 @@ def test_the_output_says_where_everything_is(first_life: Life) -> None:
     said = first_life.said()
 
     for text in (
-        f"{first_life.ports.ui_url}/asset-groups",
+        f"{first_life.ports.ui_url}{LINEAGE}",
         first_life.ports.cache_url,
         first_life.ports.provider_url,
         str(first_life.home / "logs"),
