@@ -1,6 +1,7 @@
 """`python -m benchmarks`: measure, print one table, and fail where a bar is missed."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="measure this alone; repeatable")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured there")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that the servers are ended
     report = Report(describe_cores())
     pin_pipeline()
     sizes = Sizes.quick() if chosen.quick else Sizes()
