@@ -16,8 +16,9 @@ def phones(texts: Column, *, countries: Column, region: str | None) -> Column:
 
     A number without a country code is read in the region of its row in `countries`, or where the address names none, in
     `region`. Where the address names a country that can't be used, such a number is unusable too: read in another
-    country it could be somebody else's. Only numbers that libphonenumber calls valid are used: a merely possible one has the right length and may belong to nobody.
-    Extensions are dropped, since E.164 has none; of two numbers in one text the first is used.
+    country it could be somebody else's. Only numbers that libphonenumber calls valid are used: a merely possible one
+    has the right length and may belong to nobody. Extensions are dropped, since E.164 has none; of two numbers in one
+    text the first is used.
     """
     # Numbers of all regions need more patterns than `re` keeps compiled; without this they take seven times as long.
     phonenumbers.enable_pattern_cache()
