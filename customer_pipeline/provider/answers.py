@@ -44,13 +44,22 @@ def parsed(response: requests.Response, content: bytes, *, endpoint: ListEndpoin
         shown = media_type if _MEDIA_TYPE.fullmatch(media_type) else "of no known media type"
         raise ProviderMisbehaved(f"the answer is {shown}, not JSON", facts)
     charset = _CHARSET.search(stated)
+    encoding = _encoding(charset[1]) if charset else "utf-8"
+    if encoding is None:
+        raise ProviderMisbehaved("the answer is in an unknown character set", facts)
     try:
-        encoding = codecs.lookup(charset[1] if charset else "utf-8").name
         return parse_body(content, encoding=encoding, path=endpoint.records)
     except BodyError as error:
-        raise ProviderMisbehaved(str(error), facts) from None
+        reason = str(error)
+    # Raised out here, so that the parser's error is no part of ours: it holds the body.
+    raise ProviderMisbehaved(reason, facts)
+
+
+def _encoding(name: str) -> str | None:
+    try:
+        return codecs.lookup(name).name
     except (LookupError, ValueError):
-        raise ProviderMisbehaved("the answer is in an unknown character set", facts) from None
+        return None
 
 
 def request_id(headers: Mapping[str, str], name: str) -> str | None:

@@ -59,8 +59,8 @@ class RetryBudget:
         """
         if not error.transient or attempt >= self._policy.attempts:
             return False
-        ceiling = min(self._policy.cap, self._policy.base * 2 ** min(attempt - 1, 30))
-        wait = max(ceiling * random.random(), error.wait or timedelta(0))
+        ceiling = min(self._policy.cap.total_seconds(), self._policy.base.total_seconds() * 2.0 ** (attempt - 1))
+        wait = max(timedelta(seconds=ceiling * random.random()), error.wait or timedelta(0))
         if self.spent + wait > self._policy.budget:
             return False
         self.spent += wait

@@ -154,6 +154,8 @@ class Transport:
         self.traffic.requests += 1
         deadline = time.monotonic() + timeouts.total.total_seconds()
         response: requests.Response | None = None
+        content: bytes | None = None
+        failed: str | None = None
         try:
             response = self._session.get(
                 url,
@@ -165,9 +167,11 @@ class Transport:
             with response:
                 content = self._content(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            # The library's messages hold the whole URL, so only the kind of error is kept, and no cause.
-            raise ProviderUnavailable(f"the request failed: {_kind(error)}", attempts.facts(response)) from None
-        if content is None:
+            failed = _kind(error)
+        # Raised out here, so that the library's error is no part of ours: its message holds the whole URL.
+        if failed:
+            raise ProviderUnavailable(f"the request failed: {failed}", attempts.facts(response))
+        if response is None or content is None:
             raise ProviderMisbehaved(
                 f"the answer is larger than {MOST_BODY_BYTES >> 20} MiB; lower pagination.size",
                 attempts.facts(response),

@@ -12,8 +12,9 @@ edited. The walk is therefore made of passes, and these rules say when a pass ma
   front. There a pass is enough that finds nothing new and every customer again that the pass before it found.
 - A pagination that the profile calls stable is followed once.
 
-A pass that goes round in a loop, or is refused in the middle because the record that its cursor stands for is gone, is
-repeated like any other that is not believed.
+A pass that goes round in a loop, that is refused in the middle because the record that its cursor stands for is gone,
+or that has fewer records than the provider states, is repeated like any other that is not believed: edits can be the
+cause. When two such passes are alike, they are not.
 
 A record that is edited while the walk is under way comes in its old state, in its new one, or lies beyond the window.
 Where the window has not ended by the provider's clock and edits move records against the direction of the walk, its
@@ -136,18 +137,19 @@ class Walk:
                 facts = page.answer.facts
                 yield from self._hand_out(page, current)
                 following = None if page.last or self._style.stable else self._expectation.continued(bounds, page)
-                if following or current.is_like(unbroken):
+                if following or (current.is_like(unbroken) and current.reaches_total):
                     break
             finished = following is None
             if not current.broken and self._is_believed(current, unbroken, bounds=bounds, finished=finished):
                 self._forget(following, page.uncertainty)
                 return following
-            loops = previous is not unbroken and current.broken and current.is_like(previous)
+            # Nothing changed from one pass to the next, so nothing would in a third.
+            hopeless = previous and current.is_like(previous) and bool(current.broken) == bool(previous.broken)
             previous = current
-            if self._style.stable or loops:
+            if hopeless:
                 break
-        if previous and previous.broken:
-            raise previous.broken
+        if current.broken:
+            raise current.broken
         stated = "" if current.least_total is None else f" of the {current.least_total} that the provider states"
         raise ProviderMisbehaved(
             f"the list is not the same twice: {current.rows} records{stated} in the last of "
