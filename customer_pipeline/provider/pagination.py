@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from requests.structures import CaseInsensitiveDict
 
 from customer_pipeline.customers.paths import Path
-from customer_pipeline.provider import profile as schema
+from customer_pipeline.provider import styles
 
+_DIGITS = re.compile("[0-9]{1,18}")
 _VALUE = r'(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?'
 _PARAMETER = re.compile(rf";\s*([^\s=;,\"]+){_VALUE}")
 _LINK = re.compile(r"""[\s,]*<([^>]*)>([^",]*(?:"(?:[^"\\]|\\.)*"[^",]*)*)(?:,|$)""")
@@ -65,20 +66,20 @@ class Paginator(Protocol):
         """
 
 
-def paginator(style: schema.Pagination) -> Paginator:
+def paginator(style: styles.Pagination) -> Paginator:
     """Return a paginator at the beginning of a pass."""
     match style:
-        case schema.PageNumber():
+        case styles.PageNumber():
             return _PageNumber(style)
-        case schema.Offset():
+        case styles.Offset():
             return _Offset(style)
-        case schema.LastId():
+        case styles.LastId():
             return _LastId(style)
         case _:
             return _Token(style)
 
 
-def total_of(style: schema.Pagination, document: Any) -> int | None:
+def total_of(style: styles.Pagination, document: Any) -> int | None:
     """Return the total that a page states, where the profile says where.
 
     Raises:
@@ -89,18 +90,18 @@ def total_of(style: schema.Pagination, document: Any) -> int | None:
 
 def _whole_number(path: str, document: Any, field: str) -> int:
     found = _search(path, document)
-    if isinstance(found, str) and found.isascii() and found.isdecimal():
+    if isinstance(found, str) and _DIGITS.fullmatch(found):
         found = int(found)
     if isinstance(found, bool) or not isinstance(found, int) or found < 0:
         raise PaginationError(f"there is no whole number at {path!r} ({field})")
     return found
 
 
-def _size(style: schema.Pagination) -> dict[str, str]:
+def _size(style: styles.Pagination) -> dict[str, str]:
     return {style.size_param: str(style.size)} if style.size_param else {}
 
 
-def _exhausted(style: schema.PageNumber | schema.Offset, page: Arrived) -> bool:
+def _exhausted(style: styles.PageNumber | styles.Offset, page: Arrived) -> bool:
     total = total_of(style, page.document)
     return (
         page.count == 0
@@ -110,7 +111,7 @@ def _exhausted(style: schema.PageNumber | schema.Offset, page: Arrived) -> bool:
 
 
 class _PageNumber:
-    def __init__(self, style: schema.PageNumber) -> None:
+    def __init__(self, style: styles.PageNumber) -> None:
         self._style = style
         self._number = style.first_page
 
@@ -130,7 +131,7 @@ class _PageNumber:
 
 
 class _Offset:
-    def __init__(self, style: schema.Offset) -> None:
+    def __init__(self, style: styles.Offset) -> None:
         self._style = style
 
     def first(self) -> Turn:
@@ -143,7 +144,7 @@ class _Offset:
 
 
 class _LastId:
-    def __init__(self, style: schema.LastId) -> None:
+    def __init__(self, style: styles.LastId) -> None:
         self._style = style
 
     def first(self) -> Turn:
@@ -163,7 +164,7 @@ class _LastId:
 class _Token:
     """Cursors and links, in the body or in a header: each page says where the next one is."""
 
-    def __init__(self, style: schema.Cursor | schema.NextLink | schema.LinkHeader | schema.NextHeader) -> None:
+    def __init__(self, style: styles.Cursor | styles.NextLink | styles.LinkHeader | styles.NextHeader) -> None:
         self._style = style
         self._seen: set[str] = set()
 
@@ -178,18 +179,18 @@ class _Token:
             raise LoopError("the provider repeats a cursor or next link: its pages go round in a loop")
         self._seen.add(token)
         match self._style:
-            case schema.Cursor(cursor_param=param) | schema.NextHeader(cursor_param=str(param)):
+            case styles.Cursor(cursor_param=param) | styles.NextHeader(cursor_param=str(param)):
                 return Turn({**_size(self._style), param: token})
             case _:
                 return Turn({}, link=token)
 
     def _token(self, page: Arrived) -> str | None:
         match self._style:
-            case schema.Cursor(cursor=path) | schema.NextLink(link=path):
+            case styles.Cursor(cursor=path) | styles.NextLink(link=path):
                 found = _search(path, page.document)
-            case schema.NextHeader(header=name):
+            case styles.NextHeader(header=name):
                 found = page.headers.get(name)
-            case schema.LinkHeader():
+            case styles.LinkHeader():
                 found = _next_link(page.headers.get("Link", ""))
         if found is None or found is False or found == "":
             return None

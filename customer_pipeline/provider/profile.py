@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -33,57 +30,28 @@ from customer_pipeline.provider.references import (
     shown_base_url,
     texts,
 )
+from customer_pipeline.provider.styles import Pagination
+from customer_pipeline.provider.values import Duration, HeaderName, PositiveDuration, Strict, header_name
 
 __all__ = ["Duration", "Profile", "ProfileError", "load_profile", "resolve", "shipped_profiles"]
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CREDENTIAL_HEADERS = {"authorization", "proxy-authorization", "cookie"}
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def _duration(value: Any) -> Any:
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if not match:
-        raise ValueError(f"{value!r} is no duration; write a number with a unit, such as 500ms, 30s, 5m or 1h")
-    try:
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    except OverflowError:
-        raise ValueError(f"{value!r} is longer than any duration") from None
-
-
-def _header_name(name: str) -> str:
-    if not _HEADER_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of an HTTP header")
-    return name
-
-
-_AnyDuration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=str)]
-Duration = Annotated[_AnyDuration, Field(ge=timedelta(0))]
-PositiveDuration = Annotated[_AnyDuration, Field(gt=timedelta(0))]
-HeaderName = Annotated[str, AfterValidator(_header_name)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NoAuth(_Strict):
+class NoAuth(Strict):
     """No credentials."""
 
     type: Literal["none"]
 
 
-class BearerAuth(_Strict):
+class BearerAuth(Strict):
     """`Authorization: Bearer <token>`."""
 
     type: Literal["bearer"]
     token: SecretReference
 
 
-class ApiKeyAuth(_Strict):
+class ApiKeyAuth(Strict):
     """A key in a header or a query parameter."""
 
     type: Literal["api_key"]
@@ -96,11 +64,11 @@ class ApiKeyAuth(_Strict):
     @model_validator(mode="after")
     def _name_can_be_sent(self) -> Self:
         if self.place == "header":
-            _header_name(self.name)
+            header_name(self.name)
         return self
 
 
-class BasicAuth(_Strict):
+class BasicAuth(Strict):
     """HTTP basic authentication."""
 
     type: Literal["basic"]
@@ -111,7 +79,7 @@ class BasicAuth(_Strict):
 Auth = Annotated[NoAuth | BearerAuth | ApiKeyAuth | BasicAuth, Field(discriminator="type")]
 
 
-class SentDatetimes(_Strict):
+class SentDatetimes(Strict):
     """The datetime format that the provider is sent in `{since}` and `{until}`."""
 
     format: str = Field("rfc3339", description="`rfc3339`, `epoch_s`, `epoch_ms`, or a strftime pattern.")
@@ -125,7 +93,7 @@ class SentDatetimes(_Strict):
         return self
 
 
-class ListEndpoint(_Strict):
+class ListEndpoint(Strict):
     """The endpoint that lists customers changed since an instant."""
 
     path: str = Field(description="Path below the base URL; it may hold a query string.")
@@ -171,95 +139,7 @@ class ListEndpoint(_Strict):
         return any("{since}" in value for value in self.query.values())
 
 
-class _Pagination(_Strict):
-    """What every style has.
-
-    Attributes:
-        order: how the list is sorted by `updated_at`: the walk then continues by value, which no edit can shift.
-        stable: the provider guarantees that edits during a walk move no other record (a keyset or snapshot cursor).
-        size_param: query parameter that asks for a page size.
-        size: records asked for in a page.
-        total: where the body says how many records the whole list has.
-        max_passes: how often a walk by position is repeated until two passes agree.
-    """
-
-    order: Literal["ascending", "descending", "unspecified"] = "unspecified"
-    stable: bool = False
-    size_param: str | None = None
-    size: Annotated[int, Field(ge=1, le=100_000)] = 100
-    total: JmesPath | None = None
-    max_passes: Annotated[int, Field(ge=2, le=100)] = 10
-
-
-class _Positional(_Pagination):
-    short_page_is_last: bool = Field(default=False, description="The provider never shortens a page but the last.")
-
-    @model_validator(mode="after")
-    def _is_not_stable(self) -> Self:
-        if self.stable:
-            raise ValueError("positions shift when records are edited; remove `stable`, and say the `order` if you can")
-        return self
-
-
-class PageNumber(_Positional):
-    """A page number in the query."""
-
-    style: Literal["page_number"]
-    page_param: str = "page"
-    first_page: int = 1
-    total_pages: JmesPath | None = Field(None, description="Where the body says how many pages there are.")
-
-
-class Offset(_Positional):
-    """A record offset in the query."""
-
-    style: Literal["offset"]
-    offset_param: str = "offset"
-
-
-class Cursor(_Pagination):
-    """A cursor in the body, sent back in the query."""
-
-    style: Literal["cursor"]
-    cursor: JmesPath = Field(description="Where the body holds the next cursor; null or empty at the end.")
-    cursor_param: str = "cursor"
-
-
-class NextLink(_Pagination):
-    """A link to the next page in the body."""
-
-    style: Literal["next_link"]
-    link: JmesPath = Field(description="Where the body holds the next link; null or empty at the end.")
-
-
-class LinkHeader(_Pagination):
-    """A `Link` header with `rel="next"` (RFC 8288)."""
-
-    style: Literal["link_header"]
-
-
-class NextHeader(_Pagination):
-    """A named header that holds the next link or the next cursor."""
-
-    style: Literal["next_header"]
-    header: HeaderName
-    cursor_param: str | None = Field(None, description="Query parameter for the header's value; without it, a link.")
-
-
-class LastId(_Pagination):
-    """The last record's id in the query, with a has-more flag in the body."""
-
-    style: Literal["last_id"]
-    id_param: str = "starting_after"
-    has_more: JmesPath = "has_more"
-
-
-Pagination = Annotated[
-    PageNumber | Offset | Cursor | NextLink | LinkHeader | NextHeader | LastId, Field(discriminator="style")
-]
-
-
-class Timeouts(_Strict):
+class Timeouts(Strict):
     """Longest waits: for the connection, between two bytes of an answer, and for a whole body."""
 
     connect: PositiveDuration = timedelta(seconds=5)
@@ -267,7 +147,7 @@ class Timeouts(_Strict):
     total: PositiveDuration = timedelta(minutes=2)
 
 
-class Retry(_Strict):
+class Retry(Strict):
     """Retries of transient errors: exponential backoff with full jitter."""
 
     attempts: Annotated[int, Field(ge=1, le=100)] = Field(5, description="Tries of one request, the first included.")

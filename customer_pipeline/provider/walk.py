@@ -144,7 +144,12 @@ class Walk:
                 self._forget(following, page.uncertainty)
                 return following
             # Nothing changed from one pass to the next, so nothing would in a third.
-            hopeless = previous and current.is_like(previous) and bool(current.broken) == bool(previous.broken)
+            hopeless = (
+                previous is not None
+                and current.is_like(previous)
+                and bool(current.broken) == bool(previous.broken)
+                and (self._style.stable or current.fresh == 0)
+            )
             previous = current
             if hopeless:
                 break
@@ -165,9 +170,10 @@ class Walk:
             return current.repeated == 0
         if previous is None:
             return False
-        if self._style.order == "descending" and not self._profile.list.bounded:
-            return current.fresh == 0 and current.has_all_of(previous, since=bounds.since)
-        return current.repeated == 0 and current.is_like(previous)
+        if current.repeated == 0 and current.is_like(previous):
+            return True
+        only_grows_in_front = self._style.order == "descending" and not self._profile.list.bounded
+        return only_grows_in_front and current.fresh == 0 and current.has_all_of(previous, since=bounds.since)
 
     def _pages(self, bounds: Bounds, current: Pass) -> Iterator[Received]:
         """Read one pass by position, from the first page to the last."""
