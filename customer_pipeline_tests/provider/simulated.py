@@ -51,6 +51,7 @@ class Behaviour:
         cursor: `keyset`, or `offset`: a position in disguise.
         includes_since: whether the lower bound is `>=`, not `>`.
         includes_until: whether the upper bound is `<=`, not `<`.
+        sorts: microseconds that the order by time tells apart; rows that it does not are in the order of their ids.
         compares: microseconds that the filter tells apart; 1 compares exactly.
         renders: microseconds that the shown datetimes tell apart.
         largest: the page size that is never exceeded.
@@ -62,6 +63,7 @@ class Behaviour:
     cursor: str
     includes_since: bool = True
     includes_until: bool = False
+    sorts: int = 1
     compares: int = 1
     renders: int = 1
     largest: int = 100
@@ -124,7 +126,8 @@ class SimulatedProvider:
         )
 
     def _key(self, row: Row) -> tuple[Any, ...]:
-        return {"ascending": (row.at, row.id), "descending": (-row.at, row.id)}.get(self.behaviour.sort, (row.id,))
+        at = row.at // self.behaviour.sorts
+        return {"ascending": (at, row.id), "descending": (-at, row.id)}.get(self.behaviour.sort, (row.id,))
 
     def _matching(self, query: Mapping[str, str]) -> list[Row]:
         unit = self.behaviour.compares

@@ -206,6 +206,21 @@ def test_a_page_that_repeats_because_records_were_inserted_is_no_loop() -> None:
         assert sorted(ids(opened)) == ["a", "b", "x", "y"]
 
 
+def test_newest_first_a_customer_that_is_not_seen_again_means_another_pass() -> None:
+    """Twice a record was deleted after its page was read, and both times `c` moved over the page's edge."""
+    a, b, c, d, e = (record(name, f"07:5{9 - number}:30") for number, name in enumerate("abcde"))
+    new = record("new", "08:30:00")
+    passes_made = [[[a, b], [d, e], []], [[new, b], [d, e], []], *[[[new, c], [d, e], []]] * 2]
+    replies = iter([each for made in passes_made for each in made])
+    endpoint = {"path": "/customers", "records": "items", "query": {"since": "{since}"}}
+    pagination = {**POSITIONS, "order": "descending"}
+    with (
+        Server(lambda _: page(*next(replies))) as server,
+        client(server.url, list=endpoint, pagination=pagination) as o,
+    ):
+        assert sorted(ids(o)) == ["a", "b", "c", "d", "e"]
+
+
 def test_pages_that_are_empty_are_read_over() -> None:
     pages: list[list[dict[str, Any]]] = [[], [record(1)], [], [], [record(2)], []]
     with (
@@ -255,8 +270,8 @@ def test_a_sort_order_that_is_ignored_is_an_error(order: str, times: tuple[str, 
 
 
 def test_disorder_within_a_second_is_let_pass_and_loses_nothing() -> None:
-    """Texts sort `07:51:00.5Z` before `07:51:00Z`; a walk by value must ask for what the sort put on the next page."""
-    rows = [record("a", "07:50:00"), record("b", "07:51:00.5"), record("c", "07:51:00"), record("d", "07:53:00")]
+    """Many servers sort by the second; a walk by value must ask for what the sort put on the next page."""
+    rows = [record("a", "07:50:00"), record("b", "07:51:00.5"), record("c", "07:51:00.2"), record("d", "07:53:00")]
 
     def answer(request: Request) -> Reply:
         since, first = request.query["since"], (int(request.query["page"]) - 1) * 2

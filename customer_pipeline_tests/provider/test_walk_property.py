@@ -103,6 +103,7 @@ def providers(draw: st.DrawFn) -> tuple[Profile, SimulatedProvider, dict[str, Ro
         cursor=cursor,
         includes_since=draw(st.booleans()),
         includes_until=draw(st.booleans()),
+        sorts=draw(st.sampled_from([1, 1, SECOND])),
         compares=draw(st.sampled_from([1, resolution])),
         renders=draw(st.sampled_from([1, 1000, SECOND, MINUTE])),
         largest=draw(st.sampled_from([1, 2, 3, 5, 100])),
