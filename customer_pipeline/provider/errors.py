@@ -56,24 +56,34 @@ class ProviderUnavailable(ProviderError):  # noqa: N818 -- the design's word
     """The provider is down: refused, timed out, cut off, or a 5xx."""
 
     transient = True
-    advice = "Nothing to do now: the window stays a gap until a later run publishes it."
+    advice = "Materialize the window once the provider answers again; until then the cache keeps what it has."
 
 
 class ProviderThrottled(ProviderError):  # noqa: N818 -- the design's word
     """The provider asks for fewer requests (429)."""
 
     transient = True
-    advice = "Nothing to do now; if it recurs, raise pagination.size or retry.budget in the profile."
+    advice = "Materialize the window later; if it recurs, raise pagination.size or retry.budget in the profile."
 
 
 class ProviderRejected(ProviderError):  # noqa: N818 -- the design's word
     """The provider refuses the request: bad credentials, bad filter, unknown endpoint. Asking again is useless."""
 
-    advice = "Correct the credentials or the profile, then re-materialize the window."
+    advice = "Correct the credentials or the profile, then materialize the window again."
 
 
 class ProviderMisbehaved(ProviderError):  # noqa: N818 -- the design's word
-    """The provider's answer cannot be trusted: a loop, drift, the wrong content type, an unparseable body."""
+    """The provider's answer cannot be trusted: a loop, drift, the wrong content type, an unparseable body.
+
+    An answer that may be better next time, such as a page of a proxy or a body cut short, is transient. One that
+    contradicts the profile, such as an ignored filter, is not.
+    """
 
     transient = True
-    advice = "Compare the profile with the provider's documentation; the window stays a gap until a run succeeds."
+    advice = "Compare the profile with the provider's documentation, then materialize the window again."
+
+    def __init__(
+        self, reason: str, request: RequestFacts, *, wait: timedelta | None = None, transient: bool = True
+    ) -> None:
+        self.transient = transient
+        super().__init__(reason, request, wait=wait)

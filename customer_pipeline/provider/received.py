@@ -115,6 +115,7 @@ class Expectation:
                 f"{outside} of {len(page.ids)} records on a page lie outside the time that was asked for: "
                 "the provider ignores the filter, or reads datetimes otherwise; check list.query and list.datetimes",
                 page.answer.facts,
+                transient=False,
             )
         if self._order == "ascending":
             backwards = np.maximum.accumulate(instants) - instants
@@ -127,6 +128,7 @@ class Expectation:
                 f"the records are not in {self._order} order of updated_at, as pagination.order says; "
                 "check the sort parameter in list.query, or remove pagination.order",
                 page.answer.facts,
+                transient=False,
             )
 
     def continued(self, bounds: Bounds, page: Received) -> Bounds | None:

@@ -1,4 +1,4 @@
-"""Whether and when a request is sent again: one decision, exponential backoff with full jitter, one budget a run."""
+"""Whether and when a request is sent again: one decision, exponential backoff with full jitter, one budget a client."""
 
 import random
 import time

@@ -208,7 +208,9 @@ class Transport:
             same = False
         if not same:
             raise ProviderMisbehaved(
-                f"a link leads away from {origin(self.base_url)}; the credentials are not sent there", facts
+                f"a link leads away from {origin(self.base_url)}; the credentials are not sent there",
+                facts,
+                transient=False,
             )
         return target
 

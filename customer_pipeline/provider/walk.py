@@ -201,7 +201,7 @@ class Walk:
             except pagination.LoopError as error:
                 current.broken = ProviderMisbehaved(str(error), answer.facts)
             except pagination.PaginationError as error:
-                raise ProviderMisbehaved(str(error), answer.facts) from None
+                raise ProviderMisbehaved(str(error), answer.facts, transient=False) from None
             yield page
             if current.broken:
                 return

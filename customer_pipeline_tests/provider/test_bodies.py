@@ -5,7 +5,7 @@ from typing import Any
 
 import jmespath
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_pipeline.provider.bodies import BodyError, parse_body
@@ -37,6 +37,7 @@ def embedded(draw: st.DrawFn) -> tuple[str, list[str], str]:
 
 
 @given(embedded())
+@settings(max_examples=50)
 def test_each_text_is_the_records_own_slice(example: tuple[str, list[str], str]) -> None:
     body, texts, path = example
     parsed = (

@@ -63,9 +63,10 @@ def test_shipped_profiles_load_by_name(name: str) -> None:
         (" 2h ", timedelta(hours=2)),
         ("1d", timedelta(days=1)),
         ("0s", timedelta(0)),
+        (timedelta(minutes=1), timedelta(minutes=1)),
     ],
 )
-def test_durations_carry_a_unit(text: str, expected: timedelta) -> None:
+def test_durations_carry_a_unit(text: str | timedelta, expected: timedelta) -> None:
     assert Profile.model_validate({**BASE, "lookback": text}).lookback == expected
 
 

@@ -62,6 +62,19 @@ def test_a_host_that_does_not_exist_is_unavailable() -> None:
         assert isinstance(failure(opened), ProviderUnavailable)
 
 
+class SpeaksNoTls(Server):
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_a_server_that_speaks_no_tls_is_unavailable() -> None:
+    with SpeaksNoTls(page(RECORD)) as server, client(server.url.replace("http:", "https:")) as opened:
+        error = failure(opened)
+    assert isinstance(error, ProviderUnavailable)
+    assert "the TLS handshake failed" in error.reason
+
+
 @pytest.fixture
 def full_port() -> Iterator[int]:
     """A port whose queue of connections is full: connecting to it takes for ever."""
