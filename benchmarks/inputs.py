@@ -26,12 +26,22 @@ _DAY = 86_400_000_000
 
 
 def sandbox_profile() -> Profile:
-    """Return the sandbox's own profile, but without the total, which costs it a count of all that is left a page."""
-    profile = load_profile("sandbox")
-    query = {name: value for name, value in profile.list.query.items() if name != "total"}
-    endpoint = profile.list.model_copy(update={"query": query})
-    pagination = profile.pagination.model_copy(update={"total": None, "total_pages": None})
-    return profile.model_copy(update={"list": endpoint, "pagination": pagination})
+    """Return the sandbox's own profile."""
+    return load_profile("sandbox")
+
+
+def keyset_profile() -> Profile:
+    """Return the same provider, walked by its stable cursor.
+
+    A million records in ten minutes are 1,700 a second. The shipped profile goes on by value, a second further back
+    each time, and would receive every record many times; and the total makes the sandbox count what is left.
+    """
+    document = sandbox_profile().model_dump(by_alias=True)
+    document["list"]["path"] = "/bearer/cursor/customers"
+    del document["list"]["query"]["total"]
+    size = {name: document["pagination"][name] for name in ("size", "size_param")}
+    document["pagination"] = {"style": "cursor", "cursor": "next_cursor", "stable": True, **size}
+    return Profile.model_validate(document)
 
 
 def raw_batches(count: int, *, size: int) -> list[pa.RecordBatch]:

@@ -10,14 +10,15 @@ import time
 from benchmarks.bench import Bench
 from benchmarks.inputs import Sandbox
 from benchmarks.report import Bar, Memory, Ratio
-from benchmarks.rig import Spread, keep_off
+from benchmarks.rig import Spread, unpinned
 
 _FLAT = Bar(limit=1.5, at_most=True)
 
 
 def memory(bench: Bench) -> None:
     """Take a small and a large window through all steps, each in a fresh process, and compare the peaks."""
-    small, large = (_one_window(bench, records) for records in bench.sizes.memory)
+    with unpinned():
+        small, large = (_one_window(bench, records) for records in bench.sizes.memory)
     bench.report.memory.extend((small, large))
     ratio = large.peak / small.peak
     name = f"peak memory, {large.records:,} / {small.records:,} records in a window"
@@ -28,7 +29,6 @@ def _one_window(bench: Bench, records: int) -> Memory:
     folder = bench.folder / f"memory-{records}"
     bench.connection.flushall()
     with Sandbox(folder, customers=records) as sandbox:
-        keep_off(sandbox)
         started = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.one_window", (folder / "landing").as_uri(), bench.valkey.url],

@@ -2,16 +2,17 @@
 
     python -m benchmarks.one_window LANDING_URI REDIS_URL
 
-The provider is that of the sandbox's profile, in the environment.
+The provider is the sandbox that the environment names.
 """
 
 import json
 import os
 import resource
 import sys
+import time
 from pathlib import Path
 
-from benchmarks.inputs import WINDOW, sandbox_profile
+from benchmarks.inputs import WINDOW, keyset_profile
 from customer_pipeline import steps
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
@@ -32,8 +33,9 @@ class Peaks:
         self.steps: dict[str, float] = {}
 
     def note(self, step: str) -> None:
-        """Note the peak since the last note."""
+        """Note the peak since the last note, and tell a person who waits."""
         self.steps[step] = _highest()
+        print(f"  {step}: {self.steps[step]:,.0f} MiB after {time.process_time():,.0f} s of CPU", file=sys.stderr)
         if _CLEAR_REFS.exists():
             _CLEAR_REFS.write_text("5")
 
@@ -52,7 +54,7 @@ def _highest() -> float:
 
 def main() -> None:
     landing, connection = LandingStore(sys.argv[1]), connect(sys.argv[2])
-    profile = sandbox_profile()
+    profile = keyset_profile()
     peaks = Peaks()
     peaks.note("start")
     with ProviderClient(profile, os.environ) as client:

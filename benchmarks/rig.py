@@ -3,7 +3,8 @@
 import gc
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -18,6 +19,17 @@ def pin_pipeline() -> None:
     """Keep this process, and the children that it starts from now on, on one core."""
     if len(CORES) > 1:
         os.sched_setaffinity(0, {CORES[0]})
+
+
+@contextmanager
+def unpinned() -> Iterator[None]:
+    """Let this process and its children use every core for a while: where memory is measured, time is not."""
+    if len(CORES) > 1:
+        os.sched_setaffinity(0, set(CORES))
+    try:
+        yield
+    finally:
+        pin_pipeline()
 
 
 def keep_off(server: ServerProcess) -> None:
