@@ -45,7 +45,7 @@ class CacheRejected(CacheError):  # noqa: N818 -- the word of the design for thi
     """The cache refuses: bad credentials, missing permission, a key of another type. Trying again is useless."""
 
 
-_LATER = "Nothing to do now: the window stays a gap until a later run publishes it."
+_LATER = "Materialize the window once it answers again; readers keep what is there."
 _UNAVAILABLE = {
     "OOM": (
         "the cache has no memory left",
@@ -121,7 +121,7 @@ def explain(error: Exception) -> CacheError:
     if isinstance(error, redis.TimeoutError):
         return CacheUnavailable("the cache did not answer in time", advice=_LATER)
     if isinstance(error, redis.ConnectionError):
-        return CacheUnavailable(f"the cache cannot be reached: {error}", advice=_LATER)
+        return CacheUnavailable(f"the cache cannot be reached: {str(error).rstrip('.')}", advice=_LATER)
     if isinstance(error, RedisClusterException):
         return CacheUnavailable(f"the cluster did not answer as a whole ({type(error).__name__})", advice=_LATER)
     return CacheRejected(

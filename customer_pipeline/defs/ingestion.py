@@ -24,8 +24,9 @@ def raw_customers(
 ) -> dg.MaterializeResult[None]:
     """Ask the provider for each window, with the lookback before it, and land the answer."""
     store = landing.store()
-    with explained(), provider.client() as client:
-        for window in windows_of(context):
+    windows = windows_of(context)
+    with explained(*windows), provider.client() as client:
+        for window in windows:
             with explained(window):
                 ingested = steps.ingest(window, client=client, landing=store)
             walk = ingested.walk

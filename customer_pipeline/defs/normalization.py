@@ -44,10 +44,11 @@ def normalization(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Normalize each landed window anew; the provider is not asked."""
     store = landing.store()
-    with explained():
+    windows = windows_of(context)
+    with explained(*windows):
         profile = provider.load()
     reports = []
-    for window in windows_of(context):
+    for window in windows:
         with explained(window):
             report = steps.normalize(window, profile=profile, landing=store)
         reports.append(report)

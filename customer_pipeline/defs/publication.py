@@ -28,8 +28,9 @@ def customer_cache(
     """Publish each window through the guard, then add it to the coverage."""
     store = landing.store()
     reports = []
-    with explained(), cache.writer() as (publisher, coverage):
-        for window in windows_of(context):
+    windows = windows_of(context)
+    with explained(*windows), cache.writer() as (publisher, coverage):
+        for window in windows:
             with explained(window):
                 report = steps.publish(window, landing=store, publisher=publisher, coverage=coverage)
             reports.append(report)

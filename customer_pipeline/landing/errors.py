@@ -69,7 +69,7 @@ def _of_storage(uri: str, error: OSError) -> LandingError:
 def _of_s3(uri: str, *, code: str, status: int, operation: str) -> LandingError:
     answer = f"{uri}: S3 answered {operation} with {code}" + (f" (status {status})" if status else "")
     if code in _AWS_PASSES or status >= 500 or status == 429:  # noqa: PLR2004 -- HTTP statuses
-        return LandingError(f"{answer}; nothing to do now, a later run tries again", transient=True)
+        return LandingError(f"{answer}; materialize the window again later", transient=True)
     if code == "NO_SUCH_BUCKET":
         return LandingError(f"{answer}; create the bucket, or correct LANDING_URI")
     return LandingError(f"{answer}; check the credentials, their policy and the bucket that LANDING_URI names")

@@ -107,7 +107,7 @@ class LandingStore:
         if (landed := self.describe(dataset, window)) is None:
             raise NotLanded(
                 f"{dataset} of window {window.key} was never landed ({self.uri_of(dataset, window)}); "
-                f"materialize {dataset} for that window first"
+                f"materialize {dataset} for that window first, with what is upstream of it"
             )
         return landed
 

@@ -97,6 +97,10 @@ class Expectation:
             timestamps.ceil_sent(end, self._resolution),
         )
 
+    def allowance(self, page: Received) -> timedelta:
+        """Return how far beyond the bounds a record may show: the provider may compare only what the format can say."""
+        return page.uncertainty + self._resolution
+
     def check(self, bounds: Bounds, page: Received) -> None:
         """Refuse an answer that shows that the filter or the order was ignored.
 
@@ -104,7 +108,7 @@ class Expectation:
             ProviderMisbehaved: if it was.
         """
         instants = page.comparable
-        allowance = max(page.uncertainty, self._resolution)
+        allowance = self.allowance(page)
         outside = 0
         if self._filtered:
             outside += int((instants < timestamps.epoch_microseconds(bounds.since - allowance)).sum())

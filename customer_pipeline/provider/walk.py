@@ -141,7 +141,7 @@ class Walk:
                     break
             finished = following is None
             if not current.broken and self._is_believed(current, unbroken, bounds=bounds, finished=finished):
-                self._forget(following, page.uncertainty)
+                self._forget(following, self._expectation.allowance(page))
                 return following
             # Nothing changed from one pass to the next, so nothing would in a third.
             hopeless = (
@@ -254,13 +254,13 @@ class Walk:
                 page.answer.sent_at,
             )
 
-    def _forget(self, bounds: Bounds | None, uncertainty: timedelta) -> None:
+    def _forget(self, bounds: Bounds | None, allowance: timedelta) -> None:
         """Drop the keys of records that lie behind where the walk goes on: they are not asked for again."""
         if bounds is None:
             self._handed_out.clear()
             return
-        since = timestamps.epoch_microseconds(bounds.since - uncertainty)
-        until = timestamps.epoch_microseconds(bounds.until + uncertainty)
+        since = timestamps.epoch_microseconds(bounds.since - allowance)
+        until = timestamps.epoch_microseconds(bounds.until + allowance)
         if self._style.order == "descending":
             self._handed_out = {state for state in self._handed_out if state[0][1] <= until}
         else:

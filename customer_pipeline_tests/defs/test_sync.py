@@ -115,9 +115,71 @@ def test_an_unavailable_provider_fails_the_run_with_its_cause_and_covers_nothing
     assert "ProviderUnavailable: the provider is unavailable" in failure.description
     assert failure.metadata["status"].value == 503
     assert failure.metadata["attempts"].value == 2
-    assert failure.metadata["transient"].value is True
+    assert "retried within the run" in str(failure.metadata["retries"].value)
     with valkey.client() as client:
         assert client.dbsize() == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "error", "retried"),
+    [
+        ("down", {}, "ProviderUnavailable", True),
+        ("hang", {}, "ProviderUnavailable", True),
+        ("error_500", {}, "ProviderUnavailable", True),
+        ("html_500", {}, "ProviderUnavailable", True),
+        ("throttle", {}, "ProviderThrottled", True),
+        ("throttle_retry_after", {"seconds": "300"}, "ProviderThrottled", False),
+        ("error_503_retry_after", {"seconds": "300"}, "ProviderUnavailable", False),
+        ("html", {}, "ProviderMisbehaved", True),
+        ("truncated", {"kind": "length"}, "ProviderUnavailable", True),
+        ("truncated", {"kind": "json"}, "ProviderMisbehaved", True),
+        ("filter_ignored", {}, "ProviderMisbehaved", False),
+        ("redirect_foreign", {}, "ProviderMisbehaved", False),
+    ],
+)
+def test_each_fault_of_the_provider_is_named_covers_nothing_and_is_mended_by_the_next_run(
+    deployment: Deployment,
+    sandbox: SandboxServer,
+    valkey: ValkeyServer,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    fault: str,
+    options: dict[str, str],
+    error: str,
+    retried: bool,
+) -> None:
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
+    windows = last_windows(1)
+    touched = touch(sandbox, windows[0], 3)
+    sandbox.control("POST", f"faults/{fault}", **options)
+    result = deployment.run(windows)
+    failure = deployment.failure(result)
+    assert failure.metadata["error"].value == error
+    assert failure.metadata["window"].value == windows[0].key
+    assert failure.metadata["what_next"].value
+    assert any(event.is_step_restarted for event in result.all_events) == retried
+    with valkey.client() as client:
+        assert client.dbsize() == 0
+    assert deployment.landing.describe("raw_customers", windows[0]) is None
+
+    sandbox.control("DELETE", "faults")
+    assert deployment.run(windows).success
+    assert set(touched) <= cached(valkey).keys()
+
+
+def test_an_error_that_nobody_foresaw_is_not_retried_and_tells_its_place_but_not_its_message(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("poison-marker@example.com")
+
+    monkeypatch.setattr("customer_pipeline.steps.normalize", broken)
+    result = deployment.run(last_windows(1))
+    assert not [event for event in result.all_events if event.is_step_restarted]
+    failure = deployment.failure(result)
+    assert "ValueError" in str(failure.description)
+    assert "defs/normalization.py" in str(failure.metadata["place"].value)
+    assert "poison-marker" not in repr(result.all_events)
 
 
 def test_refused_credentials_fail_at_once_and_say_what_to_do(deployment: Deployment, sandbox: SandboxServer) -> None:
@@ -126,7 +188,7 @@ def test_refused_credentials_fail_at_once_and_say_what_to_do(deployment: Deploym
     assert not [event for event in result.all_events if event.is_step_restarted]
     failure = deployment.failure(result)
     assert "the provider refuses the credentials" in str(failure.description)
-    assert failure.metadata["transient"].value is False
+    assert str(failure.metadata["retries"].value).startswith("not retried")
     assert "credentials" in str(failure.metadata["what_next"].value)
     assert sandbox.TOKEN not in str(failure)
 
@@ -144,8 +206,7 @@ def test_a_damaged_landed_file_is_named_with_what_to_do(deployment: Deployment) 
     path.write_bytes(path.read_bytes()[:-20])
     failure = deployment.failure(deployment.replay(windows))
     assert path.name in str(failure.metadata["reason"].value)
-    assert "materialize" in str(failure.metadata["reason"].value)
-    assert failure.metadata["transient"].value is False
+    assert "materialize" in str(failure.metadata["what_next"].value)
 
 
 def test_a_cache_that_is_down_fails_publication_and_keeps_what_was_landed(
@@ -180,6 +241,7 @@ def test_a_wrong_profile_publishes_nothing_and_is_replayed_when_corrected_withou
     deployment.edit_profile("  id: id\n", "  id: external_id\n")
     failed = deployment.run(windows)
     assert not failed.success
+    assert not [event for event in failed.all_events if event.is_step_restarted]
     (rate,) = [check for check in failed.get_asset_check_evaluations() if check.check_name == "quarantine_rate_is_low"]
     assert not rate.passed
     with valkey.client() as client:

@@ -574,7 +574,7 @@ def test_an_s3_that_denies_access_is_not_asked_again() -> None:
 @pytest.mark.usefixtures("s3_server")
 def test_an_s3_that_is_busy_or_out_of_reach_is_asked_again_later() -> None:
     def fail(place: Place) -> LandingError:
-        with pytest.raises(LandingError, match=r"S3 answered .*; nothing to do now, a later run tries again") as caught:
+        with pytest.raises(LandingError, match=r"S3 answered .*; materialize the window again later") as caught:
             place.store().describe("things", WINDOW)
         return caught.value
 
