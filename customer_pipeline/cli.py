@@ -11,7 +11,7 @@ from datetime import timedelta
 from pydantic import TypeAdapter, ValidationError
 
 from customer_pipeline.dev.environment import Ports
-from customer_pipeline.dev.home import Home, HomeInUse
+from customer_pipeline.dev.home import Home, HomeInUse, HomeUnusable
 from customer_pipeline.dev.ports import PortTaken
 from customer_pipeline.provider.profile import Duration
 from customer_pipeline.sandbox.control import ControlError, clear_faults, list_faults, set_fault
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     dev.set_defaults(command=_dev)
 
     check = commands.add_parser("check", help="say whether the environment can be used, and everything that is wrong")
-    check.add_argument("--connect", action="store_true", help="ask the cache and the provider too")
+    check.add_argument("--connect", action="store_true", help="ask the cache, the landing store and the provider too")
     check.set_defaults(command=_check)
 
     sandbox = commands.add_parser("sandbox", help="switch faults of the sandbox provider")
@@ -74,7 +74,7 @@ def _dev(arguments: argparse.Namespace) -> int:
     ports = Ports(ui=arguments.port, cache=arguments.cache_port, provider=arguments.provider_port)
     try:
         run(os.environ, ports=ports, say=_say)
-    except (HomeInUse, PortTaken, StackError, OSError) as error:
+    except (HomeInUse, HomeUnusable, PortTaken, StackError, OSError) as error:
         return _complain(error)
     return 0
 

@@ -80,19 +80,6 @@ class Settings:
         )
 
 
-def partition_start(environ: Mapping[str, str]) -> datetime:
-    """Return where the first window starts: the one setting that is needed while definitions load.
-
-    Raises:
-        SettingsError: if it is missing or malformed.
-    """
-    reader = _Reader(environ)
-    start = reader.required(START)
-    if start is None:
-        raise SettingsError(reader.problems)
-    return start
-
-
 def redacted(url: str) -> str:
     """Return `url` without its password and without the values of its query."""
     parts = urlsplit(url)

@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from customer_pipeline.dev.home import Home
 from customer_pipeline.dev.ports import HOST
+from customer_pipeline.provider.profile import shipped_profiles
 
 SANDBOX = "sandbox"
 SANDBOX_TOKEN = "sandbox-token"  # noqa: S105 -- guards invented data only
+
+_FILES = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +55,10 @@ def has_own_instance(environ: Mapping[str, str]) -> bool:
 
 
 def complete(environ: Mapping[str, str], *, home: Home, ports: Ports) -> dict[str, str]:
-    """Return `environ` with a value for every setting; the caller's win."""
+    """Return `environ` with a value for every setting; the caller's win.
+
+    Paths become absolute: the services do not run in the caller's working directory.
+    """
     defaults = {
         "PROVIDER_PROFILE": SANDBOX,
         "REDIS_URL": ports.cache_url,
@@ -65,4 +73,26 @@ def complete(environ: Mapping[str, str], *, home: Home, ports: Ports) -> dict[st
         defaults["SANDBOX_TOKEN"] = SANDBOX_TOKEN
         fixed["SANDBOX_URL"] = ports.provider_url
     given = {name: value for name, value in environ.items() if value}
-    return {**defaults, **given, **fixed}
+    complete = {**defaults, **given, **fixed}
+    complete["PROVIDER_PROFILE"] = _absolute_profile(complete["PROVIDER_PROFILE"])
+    complete["REDIS_URL"] = _with_absolute_files(complete["REDIS_URL"])
+    return complete
+
+
+def _absolute_profile(name_or_path: str) -> str:
+    return name_or_path if name_or_path in shipped_profiles() else str(Path(name_or_path).absolute())
+
+
+def _with_absolute_files(url: str) -> str:
+    """Return the URL of a cache with the certificates and keys that it names by absolute paths."""
+    try:
+        query = urlsplit(url).query
+    except ValueError:
+        return url  # the settings say what is wrong with it
+    if not any(name in query for name in _FILES):
+        return url
+    pairs = [
+        (name, str(Path(value).absolute()) if name in _FILES else value)
+        for name, value in parse_qsl(query, keep_blank_values=True)
+    ]
+    return url.replace(f"?{query}", f"?{urlencode(pairs, safe='/')}")

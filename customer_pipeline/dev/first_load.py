@@ -1,6 +1,6 @@
 """The first load: asks for the windows that are missing, newest first, so that a start needs no click.
 
-The schedule and the heal would fill them as well, but minutes later.
+The schedule asks for new windows only. Those that were missed are filled by a backfill, and by this at every start.
 """
 
 import math

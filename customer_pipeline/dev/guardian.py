@@ -1,9 +1,10 @@
 """A small process that outlives the supervisor: should that be killed outright, it ends the process groups left behind.
 
 It reads `+GROUP` and `-GROUP` lines, a process group that was started or has ended. The end of its input means that the
-supervisor is gone, however that came about.
+supervisor is gone, however that came about. Folders that are its arguments are removed in the end.
 """
 
+import shutil
 import signal
 import sys
 from collections.abc import Iterable
@@ -30,6 +31,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups.end(remaining(sys.stdin), grace_seconds=GRACE_SECONDS, reap=lambda: None)
+    for folder in sys.argv[1:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """The folder of the embedded stack: where its state lies, who holds it, and when its history starts."""
 
+import contextlib
 import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -19,16 +20,16 @@ DEFAULT_HOME = ".customer_pipeline"
 FIRST_HISTORY = timedelta(hours=24)
 
 
+class HomeUnusable(Exception):  # noqa: N818 -- says what is the case
+    """The folder cannot be made or written; the message says how another is chosen."""
+
+
 class HomeInUse(Exception):  # noqa: N818 -- says what happened
     """Another stack runs on this folder."""
 
 
 class Home:
-    """The state folder.
-
-    Raises:
-        OSError: if the folder cannot be made or written.
-    """
+    """The state folder. `prepare` and `lock` raise `HomeUnusable` where it cannot be made or written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
@@ -65,9 +66,11 @@ class Home:
 
     def prepare(self) -> None:
         """Make the folders and bring the instance's configuration up to date."""
-        for folder in (self.dagster, self.landing, self.cache, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(_instance_configuration(), self.dagster / "dagster.yaml")
+        configuration = _instance_configuration()
+        with self._usable():
+            for folder in (self.dagster, self.landing, self.cache, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(configuration, self.dagster / "dagster.yaml")
 
     def start(self) -> str:
         """Return where the first window starts: chosen at the first call, the same ever after."""
@@ -84,7 +87,7 @@ class Home:
             with self._lock_file.open(encoding="utf-8") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return {}
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             return {}
         except BlockingIOError:
             content: dict[str, Any] = json.loads(self._lock_file.read_text(encoding="utf-8") or "{}")
@@ -92,8 +95,19 @@ class Home:
 
     def lock(self) -> "HomeLock":
         """Hold the folder, or raise `HomeInUse`."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        return HomeLock(self._lock_file, self)
+        with self._usable():
+            self.path.mkdir(parents=True, exist_ok=True)
+            return HomeLock(self._lock_file, self)
+
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise HomeUnusable(
+                f"the folder {self.path} cannot be made or written ({error.strerror}): "
+                f"set {HOME_VARIABLE} to one that can"
+            ) from error
 
     @property
     def _lock_file(self) -> Path:

@@ -12,7 +12,8 @@ from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.errors import CacheError, CacheUnavailable
 from customer_pipeline.cache.keys import CacheKeys
-from customer_pipeline.dev import environment, first_load, services
+from customer_pipeline.connectivity import cache_obstacle, landing_obstacle, what_to_say
+from customer_pipeline.dev import command, environment, first_load, services
 from customer_pipeline.dev.environment import Ports
 from customer_pipeline.dev.home import Home
 from customer_pipeline.dev.ports import Wish, accepts, listens, require_free
@@ -40,8 +41,10 @@ def run(environ: Mapping[str, str], *, ports: Ports, say: Callable[[str], None])
     Raises:
         SettingsError: if a setting is malformed.
         HomeInUse: if another stack runs on the same home.
+        HomeUnusable: if the home cannot be made or written.
         PortTaken: if a port is not free.
-        StackError: if the given cache does not answer, or a service does not start or ends.
+        StackError: if the given cache does not answer, the landing store cannot be written, or a service does not start
+            or ends.
     """
     home = Home.from_environment(environ)
     with home.lock() as lock:
@@ -58,8 +61,7 @@ def run(environ: Mapping[str, str], *, ports: Ports, say: Callable[[str], None])
             say=say,
         )
         require_free(stack.wishes())
-        if not stack.own_cache:
-            stack.require_cache()
+        stack.require_stores()
         lock.record(ui=ports.ui_url, provider=ports.provider_url if stack.sandbox else None)
         stack.run(held=lock.descriptor)
 
@@ -97,12 +99,11 @@ class Stack:
             wishes.append(Wish(port=self.ports.provider, owner="the sandbox provider", flag="--provider-port"))
         return wishes
 
-    def require_cache(self) -> None:
-        """Return if the server of REDIS_URL answers."""
-        try:
-            connect(self.settings.redis_url).close()
-        except CacheError as error:
-            raise StackError(f"REDIS_URL ({redacted(self.settings.redis_url)}): {error}") from error
+    def require_stores(self) -> None:
+        """Return if a given server of REDIS_URL answers and the landing store can be written."""
+        obstacle = (None if self.own_cache else cache_obstacle(self.settings)) or landing_obstacle(self.settings)
+        if obstacle:
+            raise StackError(obstacle)
 
     def run(self, *, held: int) -> None:
         """Start the services and watch them; `held` is open until the last one has ended."""
@@ -111,7 +112,9 @@ class Stack:
         with (
             # The path of a socket is short by law, and that of a home need not be.
             tempfile.TemporaryDirectory(prefix="customer-pipeline-") as folder,
-            Supervisor(environ=self.environ, folder=self.home.path, held=[held]) as supervisor,
+            Supervisor(
+                environ=self.environ, folder=self.home.path, held=[held], temporary=[Path(folder)]
+            ) as supervisor,
         ):
             try:
                 self.say(f"starting; everything is kept in {self.home.path}")
@@ -160,7 +163,7 @@ class Stack:
         self.say(f"landing      {redacted(self.settings.landing_uri)}")
         self.say(f"logs         {self.home.logs}")
         if self.sandbox:
-            self.say("an outage    customer-pipeline sandbox fault down --for 15m")
+            self.say(f"an outage    {command.written()} sandbox fault down --for 15m")
         self.say("the end      Ctrl-C")
 
     def _load(self, webserver: Webserver, started: datetime, stopping: threading.Event) -> None:
@@ -180,7 +183,8 @@ class Stack:
                     stopped=stopping.wait,
                 )
         except (WebserverError, CacheError) as error:
-            say(f"the first load was not requested, the schedule goes on without it: {error}")
+            reason = what_to_say(error) if isinstance(error, CacheError) else error
+            say(f"the first load was not requested, the schedule goes on without it: {reason}")
 
     def _cache_answers(self) -> bool:
         try:

@@ -54,20 +54,24 @@ class Supervisor:
         environ: the environment of every service.
         folder: the working directory of every service.
         held: file descriptors to keep open until everything has ended, such as a lock.
+        temporary: folders to remove when everything has ended.
     """
 
-    def __init__(self, *, environ: Mapping[str, str], folder: Path, held: Sequence[int] = ()) -> None:
+    def __init__(
+        self, *, environ: Mapping[str, str], folder: Path, held: Sequence[int] = (), temporary: Sequence[Path] = ()
+    ) -> None:
         self._environ = environ
         self._folder = folder
         self._held = held
+        self._temporary = temporary
         self._layers: list[list[tuple[Service, subprocess.Popen[bytes]]]] = []
         self._signals = 0
         self._previous: dict[signal.Signals, signal._HANDLER] = {}
         self._guardian: subprocess.Popen[bytes]
 
     def __enter__(self) -> Self:
-        self._guardian = subprocess.Popen(
-            [sys.executable, "-m", "customer_pipeline.dev.guardian"],
+        self._guardian = subprocess.Popen(  # noqa: S603 -- a module of this package
+            [sys.executable, "-m", "customer_pipeline.dev.guardian", *map(str, self._temporary)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -16,7 +16,7 @@ PARTITION_TAG = "dagster/partition"
 _TIMEOUT = timedelta(minutes=2)
 
 _LOCATIONS = """query { workspaceOrError { ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
-  __typename ... on RepositoryLocation { repositories { name } } ... on PythonError { message } } } }
+  __typename ... on RepositoryLocation { repositories { name } } ... on PythonError { message causes { message } } } } }
   ... on PythonError { message } } }"""
 _RUNS = """query($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on Runs { results {
   runId status updateTime tags { key value } } } ... on PythonError { message }
@@ -81,7 +81,9 @@ class Webserver:
         if not loaded:
             raise WebserverError(f"the code location {self._location} is not loaded yet")
         if "message" in loaded:
-            raise WebserverError(f"the code location {self._location} failed to load: {loaded['message'].strip()}")
+            # Dagster's own error only says that there is one; the innermost is what happened.
+            innermost = [loaded, *loaded.get("causes", [])][-1]
+            raise WebserverError(f"the code location {self._location} failed to load: {innermost['message'].strip()}")
         self._repository = loaded["repositories"][0]["name"]
 
     def unfinished_runs(self) -> list[Run]:

@@ -10,7 +10,7 @@ import time_machine
 import customer_pipeline
 from customer_pipeline.dev import environment
 from customer_pipeline.dev.environment import Ports
-from customer_pipeline.dev.home import Home, HomeInUse
+from customer_pipeline.dev.home import Home, HomeInUse, HomeUnusable
 from customer_pipeline.settings import Settings
 
 REPOSITORY = Path(customer_pipeline.__file__).parents[1]
@@ -53,6 +53,20 @@ def test_an_installed_package_without_the_configuration_says_so(
 
     with pytest.raises(FileNotFoundError, match=r"dagster\.yaml is neither"):
         Home(tmp_path / "home").prepare()
+
+
+def test_a_home_that_cannot_be_made_names_the_variable_and_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    home = Home(tmp_path / "file" / "home")
+
+    for use in (home.lock, home.prepare):
+        with pytest.raises(HomeUnusable) as refused:
+            use()
+        assert str(refused.value) == (
+            f"the folder {home.path} cannot be made or written (Not a directory): "
+            "set CUSTOMER_PIPELINE_HOME to one that can"
+        )
+    assert home.running() == {}
 
 
 def test_a_home_in_use_is_refused_with_where_the_other_stack_is(tmp_path: Path) -> None:
@@ -125,6 +139,30 @@ def test_what_the_caller_sets_wins_except_for_the_sandbox_that_the_stack_starts(
 
     assert complete == {**given, "PROVIDER_PROFILE": "sandbox", "SANDBOX_URL": "http://127.0.0.1:2"}
     assert not (tmp_path / "start").exists()
+
+
+def test_files_that_the_caller_names_are_found_from_another_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {
+        "PROVIDER_PROFILE": "profiles/crm.yaml",
+        "REDIS_URL": "rediss://user:p%40ss@cache.example.org/0?ssl_ca_certs=tls/ca.pem&db=1&ssl_keyfile=/etc/key.pem",
+    }
+
+    complete = environment.complete(given, home=Home(tmp_path), ports=Ports())
+
+    assert complete["PROVIDER_PROFILE"] == str(tmp_path / "profiles/crm.yaml")
+    assert complete["REDIS_URL"] == (
+        f"rediss://user:p%40ss@cache.example.org/0?ssl_ca_certs={tmp_path}/tls/ca.pem&db=1&ssl_keyfile=/etc/key.pem"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["unix:///run/valkey.sock?db=1", "redis://[cache", "redis://user:p%40s%2Bs@cache/0?db=1"]
+)
+def test_a_cache_url_that_names_no_file_stays_as_it_is(tmp_path: Path, url: str) -> None:
+    assert environment.complete({"REDIS_URL": url}, home=Home(tmp_path), ports=Ports())["REDIS_URL"] == url
 
 
 def test_another_provider_gets_no_sandbox(tmp_path: Path) -> None:

@@ -198,10 +198,14 @@ def test_a_supervisor_without_its_guardian_still_ends_everything(others: set[int
 
 def test_a_supervisor_that_is_killed_leaves_nothing_and_holds_its_files_until_then(tmp_path: Path) -> None:
     held = tmp_path / "held"
+    temporary = tmp_path / "temporary folder"
+    temporary.mkdir()
+    (temporary / "code.sock").touch()
     script = (
         "import os, sys\nfrom pathlib import Path\nfrom customer_pipeline.dev.supervisor import Service, Supervisor\n"
         f"folder = Path({str(tmp_path)!r})\nlock = os.open(folder / 'held', os.O_CREAT | os.O_RDWR)\n"
-        "with Supervisor(environ=os.environ, folder=folder, held=[lock]) as running:\n"
+        "temporary = [folder / 'temporary folder']\n"
+        "with Supervisor(environ=os.environ, folder=folder, held=[lock], temporary=temporary) as running:\n"
         f"    command = [sys.executable, '-c', {WITH_A_CHILD!r}]\n"
         "    running.start(Service(name='s', command=command, log=folder / 's.log'))\n"
         "    running.watch()\n"
@@ -218,6 +222,7 @@ def test_a_supervisor_that_is_killed_leaves_nothing_and_holds_its_files_until_th
 
     wait_until(lambda: all(is_gone(child.pid) for child in family), what="the end of the family")
     assert is_gone(grandchild)
+    assert not temporary.exists()
 
 
 def test_the_guardian_knows_what_has_ended() -> None:

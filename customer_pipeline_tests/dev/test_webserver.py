@@ -113,6 +113,19 @@ def test_unfinished_runs_are_told_apart(script: Script) -> None:
             locations({"name": "customer_pipeline", "locationOrLoadError": {"message": "SettingsError: no\n"}}),
             "failed to load: SettingsError: no$",
         ),
+        (
+            Webserver.find_job,
+            locations(
+                {
+                    "name": "customer_pipeline",
+                    "locationOrLoadError": {
+                        "message": "Error occurred during the loading",
+                        "causes": [{"message": "while importing"}, {"message": "SettingsError: no profile\n"}],
+                    },
+                }
+            ),
+            "failed to load: SettingsError: no profile$",
+        ),
         (Webserver.find_job, {"errors": [{"message": "no such field"}, {"message": "two"}]}, "no such field; two"),
         (Webserver.find_job, {"data": {"workspaceOrError": {"message": "broken\n"}}}, "workspaceOrError: broken$"),
         (Webserver.unfinished_runs, b"<html>", "does not answer"),
