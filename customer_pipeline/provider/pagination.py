@@ -80,12 +80,14 @@ def paginator(style: styles.Pagination) -> Paginator:
 
 
 def total_of(style: styles.Pagination, document: Any) -> int | None:
-    """Return the total that a page states, where the profile says where.
+    """Return the total that a page states, where the profile says where; null is none.
 
     Raises:
         PaginationError: if there is no whole number at that place.
     """
-    return _whole_number(style.total, document, "pagination.total") if style.total else None
+    if not style.total or _search(style.total, document) is None:
+        return None
+    return _whole_number(style.total, document, "pagination.total")
 
 
 def _whole_number(path: str, document: Any, field: str) -> int:
@@ -101,30 +103,44 @@ def _size(style: styles.Pagination) -> dict[str, str]:
     return {style.size_param: str(style.size)} if style.size_param else {}
 
 
-def _exhausted(style: styles.PageNumber | styles.Offset, page: Arrived) -> bool:
-    total = total_of(style, page.document)
-    return (
-        page.count == 0
-        or (total is not None and page.total_count >= total)
-        or (style.short_page_is_last and page.count < style.size)
-    )
+class _Positions:
+    """Where a list that is read by position ends.
+
+    A stated total or number of pages ends it only behind a page that is not full: counts may be cached or capped.
+    """
+
+    def __init__(self, style: styles.PageNumber | styles.Offset) -> None:
+        self._style = style
+        self._largest = 0
+
+    def end_after(self, page: Arrived, *, stated: bool = False) -> bool:
+        self._largest = max(self._largest, page.count)
+        is_first = page.count == page.total_count
+        full = page.count >= self._style.size or (not is_first and page.count == self._largest)
+        total = total_of(self._style, page.document)
+        stated = stated or (total is not None and page.total_count >= total)
+        return (
+            page.count == 0
+            or (stated and not full)
+            or (self._style.short_page_is_last and page.count < self._style.size)
+        )
 
 
 class _PageNumber:
     def __init__(self, style: styles.PageNumber) -> None:
         self._style = style
+        self._positions = _Positions(style)
         self._number = style.first_page
 
     def first(self) -> Turn:
         return Turn({**_size(self._style), self._style.page_param: str(self._number)})
 
     def after(self, page: Arrived) -> Turn | None:
+        stated = False
         if path := self._style.total_pages:
             pages = _whole_number(path, page.document, "pagination.total_pages")
-            exhausted = self._number - self._style.first_page + 1 >= pages
-        else:
-            exhausted = _exhausted(self._style, page)
-        if exhausted:
+            stated = self._number - self._style.first_page + 1 >= pages
+        if self._positions.end_after(page, stated=stated):
             return None
         self._number += 1
         return self.first()
@@ -133,12 +149,13 @@ class _PageNumber:
 class _Offset:
     def __init__(self, style: styles.Offset) -> None:
         self._style = style
+        self._positions = _Positions(style)
 
     def first(self) -> Turn:
         return Turn({**_size(self._style), self._style.offset_param: "0"})
 
     def after(self, page: Arrived) -> Turn | None:
-        if _exhausted(self._style, page):
+        if self._positions.end_after(page):
             return None
         return Turn({**_size(self._style), self._style.offset_param: str(page.total_count)})
 
