@@ -67,8 +67,8 @@ def _landing_uri(text: str) -> str:
         bucket = parts.hostname
     except ValueError:
         raise ValueError("is no URI") from None
-    if any(character.isspace() and character != " " for character in text):
-        raise ValueError("has white space")
+    if " " in text:
+        raise ValueError("has a space (written as %20)")
     if parts.scheme == "file":
         if parts.netloc:
             raise ValueError("has no absolute path (three slashes follow the scheme)")
@@ -77,12 +77,9 @@ def _landing_uri(text: str) -> str:
     elif parts.scheme == "s3":
         if not bucket:
             raise ValueError("names no bucket")
-        if " " in text:
-            raise ValueError("has a space (written as %20)")
     else:
         raise ValueError("has another scheme")
-    # Folders have spaces, and ${PWD} does not write them as URIs do.
-    return text.replace(" ", "%20")
+    return text
 
 
 def _start(text: str) -> datetime:
