@@ -24,6 +24,8 @@ from customer_pipeline.customers import exact_json, schemas
 from customer_pipeline.customers.identity import Identifier
 from customer_pipeline.customers.newest import newest
 from customer_pipeline.customers.normalize import Normalizer
+from customer_pipeline.customers.reasons import Reason
+from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
@@ -66,6 +68,7 @@ def ingest(window: Window, *, client: ProviderClient, landing: LandingStore) -> 
                     schema=schemas.RAW,
                 )
             )
+        writer.facts["walked_at"] = timestamps.format_instant(timestamps.now())
         writer.facts["clock_difference_seconds"] = (walk.stats.clock_difference or timedelta(0)).total_seconds()
     landed = landing.describe(RAW_CUSTOMERS, window)
     return Ingested(window=window, walk=walk.stats, landed_bytes=landed.bytes if landed else 0)
@@ -81,6 +84,8 @@ class Normalized:
         deletions: how many of them say that the customer was deleted.
         duplicates: rows left out because the window holds a newer state of the same customer.
         quarantined: rows written to `quarantined_customers`, by reason.
+        recurring: those of them that every window meets again, since their `updated_at` lies in the future and the
+            provider is not told where a window ends.
         invalid: unusable fields of published customers, by field name.
         unique_ids: different ids among the normalized rows.
     """
@@ -91,6 +96,7 @@ class Normalized:
     deletions: int
     duplicates: int
     quarantined: Mapping[str, int]
+    recurring: int
     invalid: Mapping[str, int]
     unique_ids: int
     seconds: float
@@ -116,7 +122,7 @@ def normalize(window: Window, *, profile: Profile, landing: LandingStore) -> Nor
     started = time.monotonic()
     landed = landing.require(RAW_CUSTOMERS, window)
     difference = timedelta(seconds=float(str(landed.facts.get("clock_difference_seconds", 0.0))))
-    ahead = difference + profile.future_margin
+    ahead = max(difference, timedelta(0)) + profile.future_margin
     keep = _newest_rows(window, profile=profile, landing=landing, ahead=ahead)
     normalizer = Normalizer(profile)
     tally = _Tally()
@@ -131,6 +137,11 @@ def normalize(window: Window, *, profile: Profile, landing: LandingStore) -> Nor
             customers.write(result.customers)
             quarantined.write(result.quarantined)
             tally.add(result.customers, result.quarantined, result.invalid)
+        if landing.require(RAW_CUSTOMERS, window) != landed:
+            raise LandingError(
+                f"{landed.uri}: replaced by another run while it was being normalized; normalize the window again",
+                transient=True,
+            )
     return Normalized(
         window=window,
         fetched=landed.rows,
@@ -138,6 +149,7 @@ def normalize(window: Window, *, profile: Profile, landing: LandingStore) -> Nor
         deletions=tally.deletions,
         duplicates=int(len(keep) - keep.sum()),
         quarantined=dict(tally.quarantined),
+        recurring=0 if profile.list.bounded else tally.quarantined[Reason.UPDATED_AT_IN_FUTURE],
         invalid=dict(tally.invalid),
         unique_ids=_unique_ids(window, landing),
         seconds=time.monotonic() - started,

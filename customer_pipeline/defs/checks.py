@@ -71,8 +71,8 @@ def check_normalization(reports: Sequence[Normalized]) -> list[dg.AssetCheckResu
 
 
 def _is_quarantined_too_often(report: Normalized) -> bool:
-    quarantined = report.quarantined_total
-    return quarantined >= MIN_QUARANTINED and quarantined > MAX_QUARANTINE_RATE * report.fetched
+    quarantined = report.quarantined_total - report.recurring
+    return quarantined >= MIN_QUARANTINED and quarantined > MAX_QUARANTINE_RATE * (report.fetched - report.recurring)
 
 
 def check_publication(reports: Sequence[Published], gaps: Sequence[Window]) -> list[dg.AssetCheckResult]:

@@ -21,6 +21,8 @@ _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,30}/[a-z0-9.+-]{1,60}")
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:=/+-]{1,100}")
 _MOST_SECONDS = 10**9
+# A clock that is further off is none to measure by.
+_MOST_CLOCK_DIFFERENCE = timedelta(days=1)
 
 
 def parsed(response: requests.Response, content: bytes, *, endpoint: ListEndpoint, facts: RequestFacts) -> Body:
@@ -85,4 +87,5 @@ def clock_difference(headers: Mapping[str, str], *, sent_at: datetime, received_
     theirs = timestamps.parse_http_date(headers.get("Date", ""))
     if theirs is None:
         return None
-    return theirs + timedelta(milliseconds=500) - (sent_at + (received_at - sent_at) / 2)
+    difference = theirs - (sent_at + (received_at - sent_at) / 2)
+    return difference + timedelta(milliseconds=500) if abs(difference) <= _MOST_CLOCK_DIFFERENCE else None

@@ -64,16 +64,14 @@ def _searched(text: str, path: str) -> Body:
     records = Path(path)([document])[0]
     if not isinstance(records, list):
         raise BodyError(_no_list(path, records))
-    return Body(document, records, [json.dumps(record, ensure_ascii=False) for record in records])
+    return Body(document, records, [json.dumps(record) for record in records])
 
 
 def _no_list(path: str, found: Any) -> str:
     if found is UNUSABLE:
         return f"list.records {path!r} cannot be evaluated on the body"
-    return (
-        f"there is no list at {path!r} but {type(found).__name__}; if the provider writes null for an empty list, "
-        f"set list.records to {path + ' || `[]`'!r}"
-    )
+    found_there = "nothing or null" if found is None else type(found).__name__
+    return f"there is no list at {path!r} (list.records) but {found_there}"
 
 
 def _whole(text: str) -> Any:

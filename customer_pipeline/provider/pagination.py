@@ -113,15 +113,17 @@ class _Positions:
         self._style = style
         self._largest = 0
 
-    def end_after(self, page: Arrived, *, stated: bool = False) -> bool:
+    def end_after(self, page: Arrived, *, stated: bool | None = None) -> bool:
+        """Say whether `page` is the last; `stated` is what a stated number of pages says of it."""
         self._largest = max(self._largest, page.count)
         is_first = page.count == page.total_count
         full = page.count >= self._style.size or (not is_first and page.count == self._largest)
+        if stated is not None:
+            return stated and not full
         total = total_of(self._style, page.document)
-        stated = stated or (total is not None and page.total_count >= total)
         return (
             page.count == 0
-            or (stated and not full)
+            or (total is not None and page.total_count >= total and not full)
             or (self._style.short_page_is_last and page.count < self._style.size)
         )
 
@@ -136,7 +138,7 @@ class _PageNumber:
         return Turn({**_size(self._style), self._style.page_param: str(self._number)})
 
     def after(self, page: Arrived) -> Turn | None:
-        stated = False
+        stated = None
         if path := self._style.total_pages:
             pages = _whole_number(path, page.document, "pagination.total_pages")
             stated = self._number - self._style.first_page + 1 >= pages

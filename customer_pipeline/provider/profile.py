@@ -35,7 +35,8 @@ from customer_pipeline.provider.values import Duration, HeaderName, PositiveDura
 
 __all__ = ["Duration", "Profile", "ProfileError", "load_profile", "resolve", "shipped_profiles"]
 
-_CREDENTIAL_HEADERS = {"authorization", "proxy-authorization", "cookie"}
+_CREDENTIAL_HEADERS = re.compile(r"authorization|cookie|.*(api-?key|token|secret|password).*", re.IGNORECASE)
+_TEMPLATE = re.compile(r"\{[A-Za-z_]+\}")
 
 
 class NoAuth(Strict):
@@ -90,6 +91,7 @@ class SentDatetimes(Strict):
     def _format_is_known(self) -> Self:
         if self.format not in {"rfc3339", "epoch_s", "epoch_ms"} and "%" not in self.format:
             raise ValueError(f"{self.format!r} is no format; use rfc3339, epoch_s, epoch_ms or a strftime pattern")
+        timestamps.sent_resolution(format=self.format, digits=self.digits)
         return self
 
 
@@ -107,6 +109,16 @@ class ListEndpoint(Strict):
         ("application/json", "text/json"), description="Media types that are parsed as JSON, besides any `+json`."
     )
     no_content_is_empty: bool = Field(default=False, description="A 204 means that there are no records.")
+
+    @model_validator(mode="after")
+    def _templates_are_known(self) -> Self:
+        if _TEMPLATE.search(self.path):
+            raise ValueError("`{since}` and `{until}` are replaced in list.query, not in list.path")
+        for name, value in self.query.items():
+            for template in _TEMPLATE.findall(re.sub(r"\$\{[^}]*\}", "", value)):
+                if template not in {"{since}", "{until}"}:
+                    raise ValueError(f"list.query.{name} holds {template}; only {{since}} and {{until}} are replaced")
+        return self
 
     @model_validator(mode="after")
     def _holds_no_references(self) -> Self:
@@ -192,7 +204,7 @@ class Profile(CustomerMapping):
     @classmethod
     def _credentials_are_references(cls, value: dict[str, str]) -> dict[str, str]:
         for name, text in value.items():
-            if name.lower() in _CREDENTIAL_HEADERS and not REFERENCE.search(text):
+            if _CREDENTIAL_HEADERS.fullmatch(name.removeprefix("Proxy-")) and not REFERENCE.search(text):
                 raise ValueError(f"the header {name} holds a secret; put it into the environment and write ${{NAME}}")
         return value
 

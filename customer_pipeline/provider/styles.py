@@ -37,6 +37,12 @@ class _Positional(_Pagination):
             raise ValueError("positions shift when records are edited; remove `stable`, and say the `order` if you can")
         return self
 
+    @model_validator(mode="after")
+    def _short_is_known(self) -> Self:
+        if self.short_page_is_last and not self.size_param:
+            raise ValueError("short_page_is_last needs size_param: which page is short depends on the size asked for")
+        return self
+
 
 class PageNumber(_Positional):
     """A page number in the query."""

@@ -42,6 +42,9 @@ from customer_pipeline.provider.transport import Answer, Transport
 from customer_pipeline.windows import Window
 
 _NO_INSTANT = np.iinfo(np.int64).min
+# How much of the lookback is kept for records that become visible late, and how far clocks may always differ.
+_LOOKBACK_RESERVE = timedelta(seconds=30)
+_CLOCK_TOLERANCE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,10 @@ class Walk:
         self._profile = profile
         self._style = profile.pagination
         self._identifier = Identifier(profile)
-        self._expectation = Expectation(profile)
-        self._handed_out: set[tuple[Key, int]] = set()
+        self._expectation = Expectation(profile, window)
+        self._handed_out: dict[Key, int] = {}
+        self._names: set[int] = set()
+        self._first_total: int | None = None
         self._since = window.start - profile.lookback
         self.window = window
         self.stats = WalkStats()
@@ -114,16 +119,35 @@ class Walk:
     def __iter__(self) -> Iterator[Page]:
         started = time.monotonic()
         before = dataclasses.replace(self._transport.traffic)
-        bounds: Bounds | None = self._expectation.bounds(self._since, self.window.end)
         try:
-            while bounds is not None and bounds.since < bounds.until:
-                bounds = yield from self._believable(bounds)
+            yield from self._whole()
         finally:
             traffic = self._transport.traffic
             self.stats.requests = traffic.requests - before.requests
             self.stats.retries = traffic.retries - before.retries
             self.stats.bytes = traffic.bytes - before.bytes
             self.stats.seconds = time.monotonic() - started
+
+    def _whole(self) -> Iterator[Page]:
+        """Walk until as many customers were seen as the provider stated at first; edits may have taken some away."""
+        missing: tuple[int, int] | None = None
+        for _ in range(self._style.max_passes):
+            self._names, self._first_total, steps = set(), None, 0
+            bounds: Bounds | None = self._expectation.bounds(self._since, self.window.end)
+            while bounds is not None and bounds.since < bounds.until:
+                bounds = yield from self._believable(bounds)
+                steps += 1
+            read_to_its_end = bounds is None and steps > 1
+            if not read_to_its_end or self._first_total is None or len(self._names) >= self._first_total:
+                return
+            if missing == (len(self._names), self._first_total):
+                break
+            missing = len(self._names), self._first_total
+        raise ProviderMisbehaved(
+            f"{len(self._names)} of the {self._first_total} records that the provider states were found; "
+            "check that it sorts as pagination.order says, or remove pagination.order or pagination.total",
+            self._facts,
+        )
 
     def _believable(self, bounds: Bounds) -> Generator[Page, None, Bounds | None]:
         """Make passes from `bounds` until one may be believed; return where to continue, or None at the end."""
@@ -187,6 +211,8 @@ class Walk:
             except ProviderRejected as error:
                 if answer is None or error.request.status in CREDENTIALS_REFUSED:
                     raise
+                if current.least_total is not None and current.reaches_total:
+                    return  # some providers refuse the page after the last
                 current.broken = ProviderMisbehaved(
                     "the provider refuses to go on after a page: its cursor is no longer valid, or the record that it "
                     "stands for is gone, or pages end before the list does",
@@ -217,7 +243,11 @@ class Walk:
             current.add(page, total=None)
             page.last = True
             return None
-        current.add(page, total=pagination.total_of(self._style, document))
+        total = pagination.total_of(self._style, document)
+        current.add(page, total=total)
+        if total is not None:
+            self._first_total = total if self._first_total is None else self._first_total
+            self._names.update(hash(name) for name, _ in page.keys)
         last_id = page.ids[-1] if page.ids else None
         turn = paginator.after(pagination.Arrived(document, page.answer.headers, len(page.ids), current.rows, last_id))
         page.last = turn is None
@@ -227,23 +257,39 @@ class Walk:
         measured, largest = answer.clock_difference, self.stats.clock_difference
         if measured is not None and (largest is None or measured > largest):
             self.stats.clock_difference = measured
+        self._facts = answer.facts
+        self._require_past(answer)
         return identify(answer, self._identifier, future_margin=self._profile.future_margin)
+
+    def _require_past(self, answer: Answer) -> None:
+        """Refuse to walk a window that has not ended by the provider's clock, but for what the next lookback covers."""
+        if answer.clock_difference is None:
+            return
+        theirs = answer.received_at + answer.clock_difference
+        if theirs < self.window.end - max(self._profile.lookback - _LOOKBACK_RESERVE, _CLOCK_TOLERANCE):
+            raise ProviderMisbehaved(
+                f"the provider's clock is {-answer.clock_difference.total_seconds():.0f} s behind, and the window has "
+                f"not ended there; set lookback to {_LOOKBACK_RESERVE.total_seconds():.0f} s more than that",
+                answer.facts,
+            )
 
     def _hand_out(self, page: Received, current: Pass) -> Iterator[Page]:
         """Yield what lies in the window and was not handed out before."""
-        since, until = (timestamps.epoch_microseconds(bound) for bound in (self._since, self.window.end))
+        before, behind = self._expectation.benefit_of_doubt(page)
+        since, until = (timestamps.epoch_microseconds(at) for at in (self._since - before, self.window.end + behind))
         inside = ~page.plausible | ((page.instants >= since) & (page.instants < until))
         kept: list[int] = np.flatnonzero(inside).tolist()
         texts = page.answer.body.texts
         self.stats.outside += len(texts) - len(kept)
         if not self._style.stable:
-            states = [(page.keys[position], hash(texts[position])) for position in kept]
-            new = {
-                state: position for state, position in zip(states, kept, strict=True) if state not in self._handed_out
-            }
+            new = []
+            for position in kept:
+                key, text = page.keys[position], hash(texts[position])
+                if self._handed_out.get(key) != text:
+                    self._handed_out[key] = text
+                    new.append(position)
             self.stats.redelivered += len(kept) - len(new)
-            self._handed_out.update(new)
-            kept = list(new.values())
+            kept = new
         current.fresh += len(kept)
         self.stats.rows += len(kept)
         if kept:
@@ -262,6 +308,6 @@ class Walk:
         since = timestamps.epoch_microseconds(bounds.since - allowance)
         until = timestamps.epoch_microseconds(bounds.until + allowance)
         if self._style.order == "descending":
-            self._handed_out = {state for state in self._handed_out if state[0][1] <= until}
+            self._handed_out = {key: text for key, text in self._handed_out.items() if key[1] <= until}
         else:
-            self._handed_out = {state for state in self._handed_out if not _NO_INSTANT < state[0][1] < since}
+            self._handed_out = {key: text for key, text in self._handed_out.items() if not _NO_INSTANT < key[1] < since}

@@ -34,10 +34,12 @@ def test_page_numbers_count_up_until_a_page_is_empty() -> None:
 @pytest.mark.parametrize(
     ("content", "document", "count", "last"),
     [
-        ({"short_page_is_last": True, "size": 3}, {}, 2, True),
-        ({"short_page_is_last": True, "size": 2}, {}, 2, False),
+        ({"short_page_is_last": True, "size_param": "n", "size": 3}, {}, 2, True),
+        ({"short_page_is_last": True, "size_param": "n", "size": 2}, {}, 2, False),
         ({"total": "t"}, {"t": 2}, 2, True),
         ({"total": "t"}, {"t": "3"}, 2, False),
+        ({"total": "t", "size": 2}, {"t": 2}, 2, False),
+        ({"total_pages": "p", "size": 2}, {"p": 1}, 2, False),
         ({"total_pages": "p"}, {"p": 1}, 2, True),
         ({"total_pages": "p"}, {"p": 2}, 0, False),
         ({"total_pages": "p"}, {"p": 0}, 0, True),
@@ -140,9 +142,10 @@ def test_a_long_link_header_is_refused_at_once() -> None:
 def test_a_total_is_a_whole_number(document: Any, total: int) -> None:
     assert total_of(style(style="offset", total="t"), document) == total
     assert total_of(style(style="offset"), document) is None
+    assert total_of(style(style="offset", total="t"), {"t": None}) is None
 
 
-@pytest.mark.parametrize("value", [None, -1, 1.5, True, "1.5", "-1", "", "٣", [1], {"a": 1}, "9" * 5000])
+@pytest.mark.parametrize("value", [-1, 1.5, True, "1.5", "-1", "", "٣", [1], {"a": 1}, "9" * 5000])
 def test_anything_else_is_no_total(value: object) -> None:
     with pytest.raises(PaginationError, match=r"no whole number at 't' \(pagination.total\)"):
         total_of(style(style="offset", total="t"), {"t": value})

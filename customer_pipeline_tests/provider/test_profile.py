@@ -24,7 +24,13 @@ AUTHS = [
     {"type": "basic", "username": "me", "password": "${T}"},
 ]
 STYLES = [
-    {"style": "page_number", "first_page": 0, "total_pages": "meta.pages", "short_page_is_last": True},
+    {
+        "style": "page_number",
+        "first_page": 0,
+        "total_pages": "meta.pages",
+        "short_page_is_last": True,
+        "size_param": "n",
+    },
     {"style": "offset", "offset_param": "skip"},
     {"style": "cursor", "cursor": "meta.next", "cursor_param": "after", "stable": True},
     {"style": "next_link", "link": "links.next"},
@@ -222,12 +228,12 @@ def test_a_base_url_from_the_environment_is_checked_by_the_name_of_its_variable(
 
 
 def test_bounds_are_put_into_every_query_parameter_that_names_them() -> None:
-    query = {"filter": "updated >= '{since}' && updated < '{until}'", "from": "{since}", "x": "{other}"}
+    query = {"filter": "updated >= '{since}' && updated < '{until}'", "from": "{since}", "x": '{"json": "{until}"}'}
     profile = Profile.model_validate({**BASE, "list": {"path": "/", "query": query, "datetimes": {"digits": 0}}})
     start = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert profile.list.query_between(start, start + timedelta(hours=1)) == {
         "filter": "updated >= '2026-01-02T03:04:05Z' && updated < '2026-01-02T04:04:05Z'",
         "from": "2026-01-02T03:04:05Z",
-        "x": "{other}",
+        "x": '{"json": "2026-01-02T04:04:05Z"}',
     }
     assert (profile.list.filtered, profile.list.bounded) == (True, True)

@@ -384,10 +384,14 @@ UNREADABLE = {
     "empty": ("utf-8", b"", "not usable as JSON"),
     "white space": ("utf-8", b" \n", "not usable as JSON"),
     "two documents": ("utf-8", b'{"items": []}{"items": []}', "goes on after its JSON"),
-    "no list": ("utf-8", b'{"items": {}}', "there is no list at 'items' but dict"),
-    "null": ("utf-8", b'{"items": null}', "items || `[]`"),
-    "missing": ("utf-8", b'{"error": "marker"}', "there is no list at 'items' but NoneType"),
-    "an object is a list": ("utf-8", b'[{"items": []}]', "there is no list at 'items' but NoneType"),
+    "no list": ("utf-8", b'{"items": {}}', "there is no list at 'items' (list.records) but dict"),
+    "null": ("utf-8", b'{"items": null}', "but nothing or null"),
+    "missing": ("utf-8", b'{"error": "marker"}', "there is no list at 'items' (list.records) but nothing or null"),
+    "an object is a list": (
+        "utf-8",
+        b'[{"items": []}]',
+        "there is no list at 'items' (list.records) but nothing or null",
+    ),
     "deep": ("utf-8", b'{"items": [' + b"[" * 100_000 + b"]" * 100_000 + b"]}", "not usable as JSON (RecursionError)"),
     "huge integer": ("utf-8", b'{"items": [' + b"9" * 5000 + b"]}", "not usable as JSON (ValueError)"),
 }

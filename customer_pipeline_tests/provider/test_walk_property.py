@@ -184,6 +184,8 @@ def walked(profile: Profile, provider: SimulatedProvider) -> tuple[Walk, list[di
     return walk, [json.loads(text) for page in walk for text in page.records]
 
 
+QUARTER_OF_AN_HOUR = 15 * 60 * 1_000_000
+
 Example = tuple[Profile, SimulatedProvider, dict[str, Row]]
 
 
@@ -216,8 +218,11 @@ def assert_nothing_is_lost(example: Example) -> None:
         now = provider.rows.get(row.id)
         assert now is None or now.at >= until or is_asked_for_again(profile, provider, now, began), f"{now} was lost"
     assert walk.stats.rows == len(records)
-    assert all(since <= microseconds(datetime.fromisoformat(record["at"])) < until for record in records)
-    if not profile.pagination.stable:
+    shown = [microseconds(datetime.fromisoformat(record["at"])) for record in records]
+    assert all(since <= at < until or at % QUARTER_OF_AN_HOUR == 0 for at in shown), "only a coarse instant is in doubt"
+    # A walk by value that finds fewer than were stated is repeated as a whole: edits may be the cause, or a wrong order.
+    repeated = profile.pagination.total and profile.pagination.order != "unspecified" and provider.touched
+    if not profile.pagination.stable and not repeated:
         states = [(record["id"], record["at"], record["edits"]) for record in records]
         assert len(set(states)) == len(states), "a record was handed out twice"
 
