@@ -131,13 +131,15 @@ def normalize(window: Window, *, profile: Profile, landing: LandingStore) -> Nor
         quarantined = stack.enter_context(landing.open_writer(QUARANTINED_CUSTOMERS, window, schemas.QUARANTINE))
         position = 0
         for batch in landing.read(RAW_CUSTOMERS, window, schema=schemas.RAW):
-            rows = batch.filter(pa.array(keep[position : position + batch.num_rows]))
+            mask = keep[position : position + batch.num_rows]
+            if len(mask) != batch.num_rows:
+                break
             position += batch.num_rows
-            result = normalizer(rows, ahead=ahead)
+            result = normalizer(batch.filter(pa.array(mask)), ahead=ahead)
             customers.write(result.customers)
             quarantined.write(result.quarantined)
             tally.add(result.customers, result.quarantined, result.invalid)
-        if landing.require(RAW_CUSTOMERS, window) != landed:
+        if position != len(keep) or landing.require(RAW_CUSTOMERS, window) != landed:
             raise LandingError(
                 f"{landed.uri}: replaced by another run while it was being normalized; normalize the window again",
                 transient=True,

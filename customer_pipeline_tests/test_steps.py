@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -15,7 +16,8 @@ from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.publisher import Outcomes, Publisher
 from customer_pipeline.customers import schemas
-from customer_pipeline.landing.errors import NotLanded
+from customer_pipeline.customers.newest import newest
+from customer_pipeline.landing.errors import LandingError, NotLanded
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.windows import Window
@@ -97,6 +99,43 @@ def test_a_provider_whose_clock_is_ahead_is_believed_by_as_much_as_was_measured(
             writer.write(batch)
         writer.facts["clock_difference_seconds"] = 60.0
     assert steps.normalize(WINDOW, profile=PROFILE, landing=landing).normalized == 1
+
+
+def test_a_provider_whose_clock_seems_behind_has_its_records_believed(landing: LandingStore) -> None:
+    land(landing, [{"id": "a", "at": at(9)}])
+    raw = list(landing.read(steps.RAW_CUSTOMERS, WINDOW))
+    with landing.open_writer(steps.RAW_CUSTOMERS, WINDOW, schemas.RAW) as writer:
+        for batch in raw:
+            writer.write(batch)
+        writer.facts["clock_difference_seconds"] = -3600.0
+    assert steps.normalize(WINDOW, profile=PROFILE, landing=landing).normalized == 1
+
+
+def test_records_from_the_future_that_every_window_meets_do_not_count_as_a_wrong_profile(landing: LandingStore) -> None:
+    dirty: list[object] = [{"id": str(number), "at": "2999-01-01T00:00:00Z"} for number in range(5)]
+    land(landing, [*dirty, {"id": "a", "at": at(1)}])
+    report = steps.normalize(WINDOW, profile=PROFILE, landing=landing)
+    assert (report.quarantined_total, report.recurring, report.normalized) == (5, 5, 1)
+    query = {"since": "{since}", "until": "{until}"}
+    told = PROFILE.model_copy(update={"list": PROFILE.list.model_copy(update={"query": query})})
+    assert steps.normalize(WINDOW, profile=told, landing=landing).recurring == 0
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_window_that_is_ingested_anew_while_it_is_normalized_is_normalized_again(
+    landing: LandingStore, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    land(landing, [{"id": "x", "at": at(1)}, {"id": "y", "at": at(2)}])
+
+    def overtaken(*columns: Any) -> object:
+        land(landing, [{"id": "y", "at": at(2)}, {"id": "z", "at": at(3)}, {"id": "x", "at": at(4)}][:rows])
+        return newest(*columns)
+
+    monkeypatch.setattr("customer_pipeline.steps.newest", overtaken)
+    with pytest.raises(LandingError, match="replaced by another run") as raised:
+        steps.normalize(WINDOW, profile=PROFILE, landing=landing)
+    assert raised.value.transient
+    assert landing.describe(steps.CUSTOMERS, WINDOW) is None
 
 
 def test_an_empty_window_is_normalized_and_published_and_a_window_never_fetched_is_not(

@@ -220,7 +220,7 @@ def assert_nothing_is_lost(example: Example) -> None:
     assert walk.stats.rows == len(records)
     shown = [microseconds(datetime.fromisoformat(record["at"])) for record in records]
     assert all(since <= at < until or at % QUARTER_OF_AN_HOUR == 0 for at in shown), "only a coarse instant is in doubt"
-    # A walk by value that finds fewer than were stated is repeated as a whole: edits may be the cause, or a wrong order.
+    # A walk by value that finds fewer than were stated is made again: edits may be the cause, or a wrong order.
     repeated = profile.pagination.total and profile.pagination.order != "unspecified" and provider.touched
     if not profile.pagination.stable and not repeated:
         states = [(record["id"], record["at"], record["edits"]) for record in records]
