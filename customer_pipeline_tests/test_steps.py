@@ -53,6 +53,7 @@ def land(landing: LandingStore, records: Iterable[object], *, fetched_at: dateti
     ]
     with landing.open_writer(steps.RAW_CUSTOMERS, WINDOW, schemas.RAW) as writer:
         writer.write(pa.record_batch(columns, schema=schemas.RAW))
+        writer.facts["walked_at"] = timestamps.format_instant(timestamps.now())
 
 
 def at(minutes: float) -> str:
