@@ -28,8 +28,8 @@ from customer_pipeline.customers.reasons import Reason
 from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
+from customer_pipeline.provider.delivery import WalkStats
 from customer_pipeline.provider.profile import Profile
-from customer_pipeline.provider.walk import WalkStats
 from customer_pipeline.windows import Window
 
 RAW_CUSTOMERS = "raw_customers"

@@ -24,73 +24,22 @@ new state may be missed; it is as young as the walk, and the next window's lookb
 import dataclasses
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import numpy as np
-import pandas as pd
-
-from customer_pipeline import timestamps
 from customer_pipeline.customers.identity import Identifier
 from customer_pipeline.provider import pagination
+from customer_pipeline.provider.delivery import Delivery, Page, WalkStats
 from customer_pipeline.provider.errors import ProviderMisbehaved, ProviderRejected
 from customer_pipeline.provider.passes import Pass
 from customer_pipeline.provider.profile import Profile
-from customer_pipeline.provider.received import Bounds, Expectation, Key, Received, identify
+from customer_pipeline.provider.received import Bounds, Expectation, Received, identify
 from customer_pipeline.provider.retry import CREDENTIALS_REFUSED
 from customer_pipeline.provider.transport import Answer, Transport
 from customer_pipeline.windows import Window
 
-_NO_INSTANT = np.iinfo(np.int64).min
 # How much of the lookback is kept for records that become visible late, and how far clocks may always differ.
 _LOOKBACK_RESERVE = timedelta(seconds=30)
 _CLOCK_TOLERANCE = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Records of one answer that belong to the window, in the provider's order.
-
-    Attributes:
-        records: each record's JSON text.
-        ids: the usable ids, None elsewhere.
-        updated_at: `datetime64[us, UTC]`, `NaT` where unusable.
-        fetched_at: when the page was asked for.
-    """
-
-    records: list[str] = dataclasses.field(repr=False)
-    ids: list[str | None] = dataclasses.field(repr=False)
-    updated_at: pd.Series = dataclasses.field(repr=False)
-    fetched_at: datetime
-
-
-@dataclass(slots=True)
-class WalkStats:
-    """What a walk did.
-
-    Attributes:
-        rows: records handed out.
-        pages: pages received.
-        passes: passes made, those included that were repeated to be believed.
-        redelivered: records received again unchanged, not handed out twice.
-        outside: records outside the window, not handed out.
-        requests: requests sent, tries and redirects included.
-        retries: tries after the first of a request.
-        bytes: bytes of the bodies, uncompressed.
-        seconds: duration of the walk.
-        clock_difference: the provider's clock minus ours, the largest measured; None if no answer said its time.
-    """
-
-    rows: int = 0
-    pages: int = 0
-    passes: int = 0
-    redelivered: int = 0
-    outside: int = 0
-    requests: int = 0
-    retries: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    clock_difference: timedelta | None = None
 
 
 class Walk:
@@ -109,12 +58,11 @@ class Walk:
         self._style = profile.pagination
         self._identifier = Identifier(profile)
         self._expectation = Expectation(profile, window)
-        self._handed_out: dict[Key, int] = {}
         self._names: set[int] = set()
         self._first_total: int | None = None
-        self._since = window.start - profile.lookback
         self.window = window
         self.stats = WalkStats()
+        self._delivery = Delivery(profile, window, self._expectation, self.stats)
 
     def __iter__(self) -> Iterator[Page]:
         started = time.monotonic()
@@ -133,7 +81,9 @@ class Walk:
         missing: tuple[int, int] | None = None
         for _ in range(self._style.max_passes):
             self._names, self._first_total, steps = set(), None, 0
-            bounds: Bounds | None = self._expectation.bounds(self._since, self.window.end)
+            bounds: Bounds | None = self._expectation.bounds(
+                self.window.start - self._profile.lookback, self.window.end
+            )
             while bounds is not None and bounds.since < bounds.until:
                 bounds = yield from self._believable(bounds)
                 steps += 1
@@ -159,13 +109,15 @@ class Walk:
             following: Bounds | None = None
             for page in self._pages(bounds, current):
                 facts = page.answer.facts
-                yield from self._hand_out(page, current)
+                if (handed_out := self._delivery.select(page)) is not None:
+                    current.fresh += len(handed_out.records)
+                    yield handed_out
                 following = None if page.last or self._style.stable else self._expectation.continued(bounds, page)
                 if following or (current.is_like(unbroken) and current.reaches_total):
                     break
             finished = following is None
             if not current.broken and self._is_believed(current, unbroken, bounds=bounds, finished=finished):
-                self._forget(following, self._expectation.allowance(page))
+                self._delivery.forget(following, self._expectation.allowance(page))
                 return following
             # Nothing changed from one pass to the next, so nothing would in a third.
             hopeless = (
@@ -272,42 +224,3 @@ class Walk:
                 f"not ended there; set lookback to {_LOOKBACK_RESERVE.total_seconds():.0f} s more than that",
                 answer.facts,
             )
-
-    def _hand_out(self, page: Received, current: Pass) -> Iterator[Page]:
-        """Yield what lies in the window and was not handed out before."""
-        before, behind = self._expectation.benefit_of_doubt(page)
-        since, until = (timestamps.epoch_microseconds(at) for at in (self._since - before, self.window.end + behind))
-        inside = ~page.plausible | ((page.instants >= since) & (page.instants < until))
-        kept: list[int] = np.flatnonzero(inside).tolist()
-        texts = page.answer.body.texts
-        self.stats.outside += len(texts) - len(kept)
-        if not self._style.stable:
-            new = []
-            for position in kept:
-                key, text = page.keys[position], hash(texts[position])
-                if self._handed_out.get(key) != text:
-                    self._handed_out[key] = text
-                    new.append(position)
-            self.stats.redelivered += len(kept) - len(new)
-            kept = new
-        current.fresh += len(kept)
-        self.stats.rows += len(kept)
-        if kept:
-            yield Page(
-                [texts[position] for position in kept],
-                [page.ids[position] for position in kept],
-                page.updated_at.iloc[kept].reset_index(drop=True),
-                page.answer.sent_at,
-            )
-
-    def _forget(self, bounds: Bounds | None, allowance: timedelta) -> None:
-        """Drop the keys of records that lie behind where the walk goes on: they are not asked for again."""
-        if bounds is None:
-            self._handed_out.clear()
-            return
-        since = timestamps.epoch_microseconds(bounds.since - allowance)
-        until = timestamps.epoch_microseconds(bounds.until + allowance)
-        if self._style.order == "descending":
-            self._handed_out = {key: text for key, text in self._handed_out.items() if key[1] <= until}
-        else:
-            self._handed_out = {key: text for key, text in self._handed_out.items() if not _NO_INSTANT < key[1] < since}

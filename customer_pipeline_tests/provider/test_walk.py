@@ -10,8 +10,9 @@ import pytest
 
 from customer_pipeline.provider import passes
 from customer_pipeline.provider.client import ProviderClient
+from customer_pipeline.provider.delivery import Page
 from customer_pipeline.provider.errors import ProviderError, ProviderMisbehaved, ProviderRejected
-from customer_pipeline.provider.walk import Page, Walk
+from customer_pipeline.provider.walk import Walk
 from customer_pipeline.timestamps import format_http_date
 from customer_pipeline.windows import Window
 from customer_pipeline_tests.provider.wire import JSON, Reply, Request, Server, client, page
@@ -618,7 +619,7 @@ def test_records_without_an_id_are_known_by_their_text() -> None:
         records, walking = walk(opened)
         assert [each["n"] for each in records] == [0, 1, 2, 3, 4]
         assert walking.stats.redelivered == 5
-        assert not any("updated_at" in key[0] for key, _ in walking._handed_out)
+        assert not any("updated_at" in name for name, _ in walking._delivery._handed_out)
 
 
 @pytest.mark.parametrize("stable", [True, False])
@@ -634,7 +635,7 @@ def test_what_a_walk_remembers_does_not_grow_with_a_list_that_is_stable_or_sorte
     pagination = {"style": "cursor", "cursor": "next", "order": "ascending", "stable": stable}
     with Server(answer) as server, client(server.url, pagination=pagination) as opened:
         walking = opened.walk(WINDOW)
-        kept = [len(walking._handed_out) for _ in walking]
+        kept = [len(walking._delivery._handed_out) for _ in walking]
     assert walking.stats.rows == 600
     assert max(kept) <= (0 if stable else 25)
 
