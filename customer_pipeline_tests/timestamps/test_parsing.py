@@ -101,7 +101,7 @@ def test_iso8601_reads_rfc3339_and_its_neighbours(text: str, expected: str) -> N
         "2026-11-23\n2026-11-23", "-2026-11-23", "+002026-11-23", "2026-W48-1", "0000-01-01T00:00:00Z",
         "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "9999-12-31T23:59:60Z", "\u0662026-11-23", "\ud800",
         "2026-11-23T07:50:00\u2212 01:00", "2026-11-23\x00", "1700000000", 1_700_000_000, 20261123, 1.7e9, True, False,
-        np.True_, None, float("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), [], {}, object(), b"2026-11-23", 1j,
+        np.True_, None, float("nan"), pd.NA, pd.NaT, np.datetime64("NaT", "us"), [], {}, object(), b"2026-11-23", 1j,
         Decimal(1), timedelta(1), np.timedelta64(1, "s"),
     ],
 )  # fmt: skip
