@@ -115,7 +115,7 @@ def _any(kinds: Iterable[type], wanted: tuple[type, ...]) -> bool:
 def _of_column(column: npt.NDArray[np.datetime64], *, offset: int) -> Civil:
     years = column.astype("datetime64[Y]").astype(np.int64) + 1970
     usable = (years >= MINYEAR) & (years <= MAXYEAR)
-    local = np.where(usable, column, np.datetime64("NaT")).astype("datetime64[us]").astype(np.int64)
+    local = np.where(usable, column, np.datetime64("NaT", "us")).astype("datetime64[us]").astype(np.int64)
     return Civil.of(local, np.full(len(column), offset), where=usable)
 
 
