@@ -165,7 +165,7 @@ class Retry(Strict):
     attempts: Annotated[int, Field(ge=1, le=100)] = Field(5, description="Tries of one request, the first included.")
     base: Duration = Field(timedelta(milliseconds=500), description="Upper bound of the first wait; it doubles.")
     cap: Duration = Field(timedelta(seconds=30), description="Upper bound of any wait.")
-    budget: Duration = Field(timedelta(minutes=2), description="All waiting between tries that one step of a run may do.")
+    budget: Duration = Field(timedelta(minutes=2), description="All waiting between tries that a step may do.")
 
 
 class Profile(CustomerMapping):
