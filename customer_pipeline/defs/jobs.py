@@ -6,11 +6,8 @@ from customer_pipeline.defs.ingestion import raw_customers
 from customer_pipeline.defs.normalization import normalization
 from customer_pipeline.defs.publication import customer_cache
 
-PIPELINE_TAGS = {"pipeline": "customer_pipeline"}
-
 customer_sync = dg.define_asset_job(
     "customer_sync",
     selection=dg.AssetSelection.assets(raw_customers, normalization, customer_cache),
-    tags=PIPELINE_TAGS,
     description="Ingest, normalize and publish windows: one at each tick, ranges in a backfill.",
 )

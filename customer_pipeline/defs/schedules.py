@@ -4,6 +4,7 @@ from datetime import UTC
 
 import dagster as dg
 
+from customer_pipeline import run_tags
 from customer_pipeline.defs.jobs import customer_sync
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
@@ -22,4 +23,5 @@ def customer_sync_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunReque
     window = Window(end - WINDOW_LENGTH, end)
     if window.start < settings.start:
         return dg.SkipReason(f"the pipeline starts at {settings.start:%Y-%m-%dT%H:%MZ}")
-    return dg.RunRequest(run_key=window.key, partition_key=window.key)
+    tags = {run_tags.LANE: run_tags.LIVE, run_tags.PRIORITY: run_tags.LIVE_PRIORITY}
+    return dg.RunRequest(run_key=window.key, partition_key=window.key, tags=tags)

@@ -12,6 +12,8 @@ from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin
 from dagster._core.run_coordinator import QueuedRunCoordinator
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
+from customer_pipeline import run_tags
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -38,7 +40,10 @@ def test_runs_wait_in_a_queue_that_starts_them_soon(instance: dg.DagsterInstance
     queue = instance.get_concurrency_config().run_queue_config
     assert queue is not None
     assert queue.max_concurrent_runs == 4
-    assert list(queue.tag_concurrency_limits) == [{"key": "pipeline", "value": "customer_pipeline", "limit": 2}]
+    assert list(queue.tag_concurrency_limits) == [
+        {"key": run_tags.LANE, "value": {"applyLimitPerUniqueValue": True}, "limit": 1},
+        {"key": "dagster/backfill", "limit": 1},
+    ]
 
 
 def test_the_storage_lies_in_the_home(instance: dg.DagsterInstance, tmp_path: Path) -> None:

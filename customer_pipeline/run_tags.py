@@ -1,0 +1,29 @@
+"""The tags by which runs are told apart, and the priorities of the queue. A person sees and filters them in the UI."""
+
+# The lanes: one run of each at a time (`dagster.yaml`). What a person starts has none.
+LANE = "customer_pipeline/lane"
+LIVE = "live"
+HEAL = "heal"
+
+# Why a heal was requested.
+REASON = "customer_pipeline/reason"
+
+# What `customer-pipeline backfill` was asked for, so that it is found again.
+BACKFILL = "customer_pipeline/backfill"
+
+# Written to a run by its own failure.
+FAILURE = "customer_pipeline/failure"  # what failed, such as provider_unavailable
+PERMANENT = "customer_pipeline/permanent"  # `true` or `false`: whether trying again needs a person first
+FAILED_WINDOW = "customer_pipeline/failed_window"  # the key of the window that the run met it in
+FAILING_SINCE = "customer_pipeline/failing_since"  # since when runs fail without a success between, an instant
+CONFIGURATION = "customer_pipeline/configuration"  # fingerprint of the profile and its secrets
+
+# Dagster's own.
+PARTITION = "dagster/partition"
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+PRIORITY = "dagster/priority"
+
+# Live outranks what a person starts, which has no priority of its own, and that outranks the heal.
+LIVE_PRIORITY = "1"
+HEAL_PRIORITY = "-1"
