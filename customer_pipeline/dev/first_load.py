@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from customer_pipeline.dev.webserver import Webserver, WebserverError, first_and_last_key
+from customer_pipeline.instance.webserver import Webserver, WebserverError, first_and_last_key
 from customer_pipeline.windows import WINDOW_LENGTH, Window, contiguous, subtract
 
 LARGEST_RANGE = 144 * WINDOW_LENGTH

@@ -18,7 +18,7 @@ from customer_pipeline.dev.environment import Ports
 from customer_pipeline.dev.home import Home
 from customer_pipeline.dev.ports import Wish, accepts, listens, require_free
 from customer_pipeline.dev.supervisor import ServiceDied, StopRequested, Supervisor
-from customer_pipeline.dev.webserver import Webserver, WebserverError
+from customer_pipeline.instance.webserver import Webserver, WebserverError
 from customer_pipeline.settings import Settings, redacted
 from customer_pipeline.timestamps import now
 from customer_pipeline.windows import floor

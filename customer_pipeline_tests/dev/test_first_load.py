@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_pipeline.dev import first_load
-from customer_pipeline.dev.webserver import Run, Webserver, WebserverError
+from customer_pipeline.instance.webserver import Run, Webserver, WebserverError
 from customer_pipeline.windows import WINDOW_LENGTH, Window, contiguous, split, subtract
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The webserver's GraphQL, as far as the first load needs it. No Dagster is imported: that would cost two seconds."""
+"""The webserver's GraphQL. No Dagster is imported: that would cost two seconds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from customer_pipeline.dev.webserver import Run, Webserver, WebserverError
+from customer_pipeline.instance.webserver import Run, Webserver, WebserverError
 from customer_pipeline.windows import Window
 from customer_pipeline_tests.servers import free_port
 
