@@ -13,6 +13,33 @@ MOST_EMPTY_PAGES = 1000
 
 
 @dataclass(slots=True)
+class Totals:
+    """The totals that the provider states, beside the customers that were seen while it stated one.
+
+    Attributes:
+        first: the first total.
+        least: the smallest.
+    """
+
+    first: int | None = None
+    least: int | None = None
+    _names: set[int] = field(default_factory=set)
+
+    def add(self, page: Received, total: int | None) -> None:
+        """Add a page and the total beside it, if any."""
+        if total is None:
+            return
+        self.first = total if self.first is None else self.first
+        self.least = total if self.least is None else min(total, self.least)
+        self._names.update(hash(name) for name, _ in page.keys)
+
+    @property
+    def seen(self) -> int:
+        """How many different customers were seen."""
+        return len(self._names)
+
+
+@dataclass(slots=True)
 class Pass:
     """What one pass has seen.
 
@@ -20,7 +47,7 @@ class Pass:
         remember: whether to keep the records' keys; without them `repeated` and `has_all_of` mean nothing.
         fresh: records that no pass before has seen.
         repeated: records that stood on an earlier page too.
-        least_total: the smallest total that the provider has stated.
+        totals: what the provider has stated.
         broken: why the pass could not be followed to its end.
         unique: the keys of all records, if they are remembered.
         fingerprints: one for each page.
@@ -32,10 +59,9 @@ class Pass:
     rows: int = 0
     fresh: int = 0
     repeated: int = 0
-    least_total: int | None = None
+    totals: Totals = field(default_factory=Totals)
     broken: ProviderMisbehaved | None = None
     _empty: int = 0
-    _names: set[int] = field(default_factory=set)
     unique: set[Key] = field(default_factory=set)
     fingerprints: set[bytes] = field(default_factory=set)
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
@@ -57,9 +83,7 @@ class Pass:
         self.digest.update("".join(repr(name) for name, _ in page.keys).encode("utf-8", "backslashreplace"))
         self.pages += 1
         self.rows += len(page.keys)
-        if total is not None:
-            self.least_total = total if self.least_total is None else min(total, self.least_total)
-            self._names.update(hash(name) for name, _ in page.keys)
+        self.totals.add(page, total)
         if self.remember:
             unique = set(page.keys)
             self.repeated += len(unique & self.unique)
@@ -78,4 +102,4 @@ class Pass:
     @property
     def reaches_total(self) -> bool:
         """Whether there were as many different customers as the provider states."""
-        return self.least_total is None or len(self._names) >= self.least_total
+        return self.totals.least is None or self.totals.seen >= self.totals.least

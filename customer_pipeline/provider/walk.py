@@ -30,7 +30,7 @@ from customer_pipeline.customers.identity import Identifier
 from customer_pipeline.provider import pagination
 from customer_pipeline.provider.delivery import Delivery, Page, WalkStats
 from customer_pipeline.provider.errors import ProviderMisbehaved, ProviderRejected
-from customer_pipeline.provider.passes import Pass
+from customer_pipeline.provider.passes import Pass, Totals
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.provider.received import Bounds, Expectation, Received, identify
 from customer_pipeline.provider.retry import CREDENTIALS_REFUSED
@@ -58,8 +58,7 @@ class Walk:
         self._style = profile.pagination
         self._identifier = Identifier(profile)
         self._expectation = Expectation(profile, window)
-        self._names: set[int] = set()
-        self._first_total: int | None = None
+        self._totals = Totals()
         self.window = window
         self.stats = WalkStats()
         self._delivery = Delivery(profile, window, self._expectation, self.stats)
@@ -80,7 +79,7 @@ class Walk:
         """Walk until as many customers were seen as the provider stated at first; edits may have taken some away."""
         missing: tuple[int, int] | None = None
         for _ in range(self._style.max_passes):
-            self._names, self._first_total, steps = set(), None, 0
+            self._totals, steps = Totals(), 0
             bounds: Bounds | None = self._expectation.bounds(
                 self.window.start - self._profile.lookback, self.window.end
             )
@@ -88,13 +87,14 @@ class Walk:
                 bounds = yield from self._believable(bounds)
                 steps += 1
             read_to_its_end = bounds is None and steps > 1
-            if not read_to_its_end or self._first_total is None or len(self._names) >= self._first_total:
+            seen, stated = self._totals.seen, self._totals.first
+            if not read_to_its_end or stated is None or seen >= stated:
                 return
-            if missing == (len(self._names), self._first_total):
+            if missing == (seen, stated):
                 break
-            missing = len(self._names), self._first_total
+            missing = seen, stated
         raise ProviderMisbehaved(
-            f"{len(self._names)} of the {self._first_total} records that the provider states were found; "
+            f"{seen} of the {stated} records that the provider states were found; "
             "check that it sorts as pagination.order says, or remove pagination.order or pagination.total",
             self._facts,
         )
@@ -131,7 +131,8 @@ class Walk:
                 break
         if current.broken:
             raise current.broken
-        stated = "" if current.least_total is None else f" of the {current.least_total} that the provider states"
+        least = current.totals.least
+        stated = "" if least is None else f" of the {least} that the provider states"
         raise ProviderMisbehaved(
             f"the list is not the same twice: {current.rows} records{stated} in the last of "
             f"{self.stats.passes} passes; "
@@ -163,7 +164,7 @@ class Walk:
             except ProviderRejected as error:
                 if answer is None or error.request.status in CREDENTIALS_REFUSED:
                     raise
-                if current.least_total is not None and current.reaches_total:
+                if current.totals.least is not None and current.reaches_total:
                     return  # some providers refuse the page after the last
                 current.broken = ProviderMisbehaved(
                     "the provider refuses to go on after a page: its cursor is no longer valid, or the record that it "
@@ -197,9 +198,7 @@ class Walk:
             return None
         total = pagination.total_of(self._style, document)
         current.add(page, total=total)
-        if total is not None:
-            self._first_total = total if self._first_total is None else self._first_total
-            self._names.update(hash(name) for name, _ in page.keys)
+        self._totals.add(page, total)
         last_id = page.ids[-1] if page.ids else None
         turn = paginator.after(pagination.Arrived(document, page.answer.headers, len(page.ids), current.rows, last_id))
         page.last = turn is None
