@@ -55,6 +55,7 @@ def test_the_keys_hold_what_the_contract_says(either: Connection, coverage: Cove
         "as_of": "2026-11-23T08:10:00.000000Z",
         "latest": "2026-11-23T08:30:00.000000Z",
         "gaps": [{"start": "2026-11-23T08:10:00.000000Z", "end": "2026-11-23T08:20:00.000000Z"}],
+        "stale_since": "2026-11-23T08:20:00.000000Z",
         "published_at": "2026-11-23T12:00:00.000005Z",
     }
     assert either.ttl("customers:coverage") == -1
@@ -209,10 +210,10 @@ def test_a_coverage_that_never_stands_still_is_an_error(connection: Connection, 
             Contended.number += 2
             Coverage(connection, keys=KEYS).extend([window(Contended.number)])
 
-        def _replace(self, old: bytes, new: bytes) -> bool:
+        def _replace(self, key: str, old: bytes, new: bytes) -> bool:
             if after_reading == "extend":
                 self._disturb()
-            return super()._replace(old, new)
+            return super()._replace(key, old, new)
 
         def _gaps(self, intervals: list[Window], until: datetime) -> list[Window]:
             if after_reading == "refresh":
