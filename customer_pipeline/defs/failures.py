@@ -24,8 +24,10 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 @contextmanager
-def explained(*windows: Window) -> Iterator[None]:
+def explained(context: dg.AssetExecutionContext, *windows: Window) -> Iterator[None]:  # noqa: ARG001 -- names the run
     """Turn errors into a `Failure` that says which of `windows` it met; permanent ones are not retried.
+
+    The run gets the tags by which others tell what failed (`run_tags`), once no retry of the step follows.
 
     Causes are left out: what matters of them is in the description, and their messages may quote an URL or a
     customer's value. Of an error that nobody foresaw only its type and place are told.

@@ -25,9 +25,9 @@ def raw_customers(
     """Ask the provider for each window, with the lookback before it, and land the answer."""
     store = landing.store()
     windows = windows_of(context)
-    with explained(*windows), provider.client() as client:
+    with explained(context, *windows), provider.client() as client:
         for window in windows:
-            with explained(window):
+            with explained(context, window):
                 ingested = steps.ingest(window, client=client, landing=store)
             walk = ingested.walk
             context.add_asset_metadata(

@@ -45,11 +45,11 @@ def normalization(
     """Normalize each landed window anew; the provider is not asked."""
     store = landing.store()
     windows = windows_of(context)
-    with explained(*windows):
+    with explained(context, *windows):
         profile = provider.load()
     reports = []
     for window in windows:
-        with explained(window):
+        with explained(context, window):
             report = steps.normalize(window, profile=profile, landing=store)
         reports.append(report)
         context.add_asset_metadata(

@@ -29,9 +29,9 @@ def customer_cache(
     store = landing.store()
     reports = []
     windows = windows_of(context)
-    with explained(*windows), cache.writer() as (publisher, coverage):
+    with explained(context, *windows), cache.writer() as (publisher, coverage):
         for window in windows:
-            with explained(window):
+            with explained(context, window):
                 report = steps.publish(window, landing=store, publisher=publisher, coverage=coverage)
             reports.append(report)
             outcomes, freshness = report.outcomes, report.freshness

@@ -14,7 +14,12 @@ from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
+from customer_pipeline.provider.fingerprint import fingerprint
 from customer_pipeline.provider.profile import Profile, load_profile
+from customer_pipeline.variables import LANDING_URI, REDIS_URL
+
+# Who corrects one of these has mended the pipeline as well as who corrects the profile.
+_NAMES_OF_THE_STORES = (LANDING_URI.name, REDIS_URL.name)
 
 
 class ProviderResource(dg.ConfigurableResource[ProviderClient]):
@@ -25,6 +30,10 @@ class ProviderResource(dg.ConfigurableResource[ProviderClient]):
     def load(self) -> Profile:
         """Return the profile as it is in the file now."""
         return load_profile(self.profile)
+
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the configuration as it is now; it never raises and lets nobody guess a secret."""
+        return fingerprint(self.profile, os.environ, variables=_NAMES_OF_THE_STORES)
 
     @contextmanager
     def client(self) -> Iterator[ProviderClient]:
