@@ -13,6 +13,7 @@ from dagster._core.run_coordinator import QueuedRunCoordinator
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
 from customer_pipeline import run_tags
+from customer_pipeline.run_launcher import HealthCheckingRunLauncher
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -40,6 +41,7 @@ def test_runs_wait_in_a_queue_that_starts_them_soon(instance: dg.DagsterInstance
     queue = instance.get_concurrency_config().run_queue_config
     assert queue is not None
     assert queue.max_concurrent_runs == 4
+    assert queue.max_user_code_failure_retries * queue.user_code_failure_retry_delay == 300
     assert list(queue.tag_concurrency_limits) == [
         {"key": run_tags.LANE, "value": {"applyLimitPerUniqueValue": True}, "limit": 1},
         {"key": "dagster/backfill", "limit": 1},
@@ -53,7 +55,10 @@ def test_the_storage_lies_in_the_home(instance: dg.DagsterInstance, tmp_path: Pa
 
 def test_killed_workers_are_noticed_and_their_runs_repeated_once(instance: dg.DagsterInstance) -> None:
     assert instance.run_monitoring_enabled
-    assert instance.run_monitoring_start_timeout_seconds == 180
+    assert instance.run_monitoring_start_timeout_seconds == 120
+    assert instance.run_monitoring_poll_interval_seconds == 20
+    assert isinstance(instance.run_launcher, HealthCheckingRunLauncher)
+    assert instance.run_launcher.supports_check_run_worker_health
     assert instance.run_monitoring_max_runtime_seconds == 3600
     assert instance.run_retries_enabled
     assert instance.run_retries_max_retries == 1
