@@ -141,7 +141,8 @@ def normalize(window: Window, *, profile: Profile, landing: LandingStore) -> Nor
             tally.add(result.customers, result.quarantined, result.invalid)
         if position != len(keep) or landing.require(RAW_CUSTOMERS, window) != landed:
             raise LandingError(
-                f"{landed.uri}: replaced by another run while it was being normalized; normalize the window again",
+                f"{landed.uri}: replaced by another run while it was being normalized; "
+                "it heals by itself when a later tick succeeds",
                 transient=True,
             )
     return Normalized(
@@ -244,7 +245,7 @@ def publish(window: Window, *, landing: LandingStore, publisher: Publisher, cove
     if outcomes.total != rows:
         raise PublicationIncomplete(
             f"window {window.key}: {rows} customers were sent and {outcomes.total} answered for ({outcomes}); "
-            "publish the window again"
+            "it heals by itself when a later tick succeeds"
         )
     freshness = coverage.extend([window])
     return Published(

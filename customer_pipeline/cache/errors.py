@@ -45,11 +45,11 @@ class CacheRejected(CacheError):  # noqa: N818 -- the word of the design for thi
     """The cache refuses: bad credentials, missing permission, a key of another type. Trying again is useless."""
 
 
-_LATER = "Materialize the window once it answers again; readers keep what is there."
+_LATER = "It heals by itself when a later tick succeeds; readers keep what is there."
 _UNAVAILABLE = {
     "OOM": (
         "the cache has no memory left",
-        "Raise maxmemory, with the policy noeviction: the cache is a mirror and holds every customer.",
+        "Raise maxmemory, with the policy noeviction: the cache is a mirror and holds every customer. The rest heals.",
     ),
     "READONLY": (
         "the server is a read-only replica",

@@ -42,7 +42,7 @@ def explained(uri: str) -> Iterator[None]:
     except pa.ArrowException as error:
         raise LandingError(
             f"{uri}: not a whole Parquet file of the landing store ({type(error).__name__}); "
-            "delete it, then materialize its asset for that window again"
+            "materialize the window from raw_customers on, which replaces the file"
         ) from error
 
 
@@ -50,14 +50,21 @@ def _of_storage(uri: str, error: OSError) -> LandingError:
     if found := _AWS.search(str(error)):
         return _of_s3(uri, code=found[1], status=int(found[2] or 0), operation=found[3])
     if error.errno in _FULL:
-        return LandingError(f"{uri}: no room left to write; free space or raise the quota, then run the window again")
+        return LandingError(
+            f"{uri}: no room left to write; free space or raise the quota, then it heals by itself", transient=True
+        )
     if error.errno in _DENIED:
-        return LandingError(f"{uri}: access denied; let the user of the pipeline read and write LANDING_URI")
+        return LandingError(
+            f"{uri}: access denied; let the user of the pipeline read and write LANDING_URI, then materialize a window"
+        )
     if isinstance(error, FileNotFoundError):
-        return LandingError(f"{uri}: removed by someone else while in use; run the window again", transient=True)
+        return LandingError(
+            f"{uri}: removed by someone else while in use; it heals by itself when a later tick succeeds",
+            transient=True,
+        )
     if error.errno is None:
         return LandingError(
-            f"{uri}: its contents are damaged; delete it, then materialize its asset for that window again"
+            f"{uri}: its contents are damaged; materialize the window from raw_customers on, which replaces the file"
         )
     name = errno.errorcode.get(error.errno, str(error.errno))
     return LandingError(
@@ -69,7 +76,7 @@ def _of_storage(uri: str, error: OSError) -> LandingError:
 def _of_s3(uri: str, *, code: str, status: int, operation: str) -> LandingError:
     answer = f"{uri}: S3 answered {operation} with {code}" + (f" (status {status})" if status else "")
     if code in _AWS_PASSES or status >= 500 or status == 429:  # noqa: PLR2004 -- HTTP statuses
-        return LandingError(f"{answer}; materialize the window again later", transient=True)
+        return LandingError(f"{answer}; it heals by itself when a later tick succeeds", transient=True)
     if code == "NO_SUCH_BUCKET":
         return LandingError(f"{answer}; create the bucket, or correct LANDING_URI")
     return LandingError(f"{answer}; check the credentials, their policy and the bucket that LANDING_URI names")

@@ -107,7 +107,7 @@ class LandingStore:
         if (landed := self.describe(dataset, window)) is None:
             raise NotLanded(
                 f"{dataset} of window {window.key} was never landed ({self.uri_of(dataset, window)}); "
-                f"materialize {dataset} for that window first, with what is upstream of it"
+                f"materialize {dataset} for that window, with what is upstream of it"
             )
         return landed
 
@@ -166,7 +166,9 @@ class LandingStore:
         with explained(uri):
             replaced = self._storage.is_replaced(name, file)
         if replaced:
-            raise LandingError(f"{uri}: replaced while it was read; run the window again", transient=True)
+            raise LandingError(
+                f"{uri}: replaced while it was read; it heals by itself when a later tick succeeds", transient=True
+            )
 
 
 def _name(dataset: str, window: Window) -> str:
@@ -193,5 +195,5 @@ def _check_schema(found: pa.Schema, *, schema: pa.Schema | None, columns: Sequen
     if missing or not (schema is None or found.equals(schema)):
         raise LandingError(
             f"{uri}: written with other columns than are asked for{f', without {missing}' if missing else ''}; "
-            "materialize its asset for that window again"
+            "materialize the window from raw_customers on, which replaces the file"
         )

@@ -56,20 +56,41 @@ class ProviderUnavailable(ProviderError):  # noqa: N818 -- the design's word
     """The provider is down: refused, timed out, cut off, or a 5xx."""
 
     transient = True
-    advice = "Materialize the window once the provider answers again; until then the cache keeps what it has."
+    advice = "It heals by itself when a later tick succeeds; until then the cache keeps what it has."
 
 
 class ProviderThrottled(ProviderError):  # noqa: N818 -- the design's word
     """The provider asks for fewer requests (429)."""
 
     transient = True
-    advice = "Materialize the window later; if it recurs, raise pagination.size or retry.budget in the profile."
+    advice = (
+        "It heals by itself when a later tick succeeds; if it recurs, raise pagination.size or retry.budget in the "
+        "profile."
+    )
+
+
+class RequestBudgetExhausted(ProviderThrottled):
+    """The provider was not asked: the pipeline itself would have passed the profile's limits."""
+
+    advice = (
+        "It heals by itself when a later tick succeeds; if it recurs, raise retry.budget, or limits where the provider "
+        "allows it."
+    )
 
 
 class ProviderRejected(ProviderError):  # noqa: N818 -- the design's word
     """The provider refuses the request: bad credentials, bad filter, unknown endpoint. Asking again is useless."""
 
-    advice = "Correct the credentials or the profile, then materialize the window again."
+    advice = "Correct the credentials or the profile; the next tick or a materialization resumes."
+
+
+_IF_IT_RECURS = (
+    "It heals by itself when a later tick succeeds; if it recurs, compare the profile with the "
+    "provider's documentation."
+)
+_IN_THE_PROFILE = (
+    "Compare the profile with the provider's documentation and correct it; the next tick or a materialization resumes."
+)
 
 
 class ProviderMisbehaved(ProviderError):  # noqa: N818 -- the design's word
@@ -80,10 +101,10 @@ class ProviderMisbehaved(ProviderError):  # noqa: N818 -- the design's word
     """
 
     transient = True
-    advice = "Compare the profile with the provider's documentation, then materialize the window again."
 
     def __init__(
         self, reason: str, request: RequestFacts, *, wait: timedelta | None = None, transient: bool = True
     ) -> None:
         self.transient = transient
+        self.advice = _IF_IT_RECURS if transient else _IN_THE_PROFILE
         super().__init__(reason, request, wait=wait)
