@@ -1,19 +1,15 @@
-"""The webserver's GraphQL. No Dagster is imported: that would cost two seconds."""
+"""One job of one code location: its runs are found, launched and canceled, as the first load needs it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-import requests
-
+from customer_pipeline import run_tags
+from customer_pipeline.instance.graphql import GraphQL, WebserverError
+from customer_pipeline.instance.runs import tags_of, windows_of
 from customer_pipeline.windows import WINDOW_LENGTH, Window
 
-RANGE_START_TAG = "dagster/asset_partition_range_start"
-RANGE_END_TAG = "dagster/asset_partition_range_end"
-PARTITION_TAG = "dagster/partition"
-
-_TIMEOUT = timedelta(minutes=2)
+__all__ = ["Run", "Webserver", "WebserverError", "first_and_last_key"]
 
 _LOCATIONS = """query { workspaceOrError { ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
   __typename ... on RepositoryLocation { repositories { name } } ... on PythonError { message causes { message } } } } }
@@ -26,10 +22,6 @@ _LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $p
   ... on RunConfigValidationInvalid { errors { message } } } }"""
 _CANCEL = """mutation($run: String!) { terminateRun(runId: $run, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) {
   __typename ... on TerminateRunFailure { message } ... on PythonError { message } } }"""
-
-
-class WebserverError(Exception):
-    """The webserver refused, or its code location is not loaded; the message says which."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,17 +49,14 @@ class Webserver:
     """One job of one code location, through its webserver."""
 
     def __init__(self, url: str, *, location: str, job: str) -> None:
-        self._url = url
+        self._graphql = GraphQL(url)
         self._location = location
         self._job = job
         self._repository: str | None = None
 
     def answers(self) -> bool:
         """Return whether the UI is up."""
-        try:
-            return requests.get(f"{self._url}/server_info", timeout=2).ok
-        except requests.RequestException:
-            return False
+        return self._graphql.answers()
 
     def find_job(self) -> None:
         """Find the repository of the code location.
@@ -75,7 +64,7 @@ class Webserver:
         Raises:
             WebserverError: if the location failed to load; the message has its error.
         """
-        entries = self._ask(_LOCATIONS)["workspaceOrError"]["locationEntries"]
+        entries = self._graphql.ask(_LOCATIONS)["workspaceOrError"]["locationEntries"]
         entry = next((entry for entry in entries if entry["name"] == self._location), None)
         loaded = entry and entry["locationOrLoadError"]
         if not loaded:
@@ -95,15 +84,15 @@ class Webserver:
                 id=run["runId"],
                 queued=run["status"] == "QUEUED",
                 updated=run["updateTime"] or 0.0,
-                windows=_windows({tag["key"]: tag["value"] for tag in run["tags"]}),
+                windows=windows_of(tags_of(run)),
             )
-            for run in self._ask(_RUNS, variables)["runsOrError"]["results"]
+            for run in self._graphql.ask(_RUNS, variables)["runsOrError"]["results"]
         ]
 
     def launch(self, windows: Window, *, tags: Mapping[str, str]) -> None:
         """Queue one run for a range of windows."""
         first, last = first_and_last_key(windows)
-        range_tags = {RANGE_START_TAG: first, RANGE_END_TAG: last, **tags}
+        range_tags = {run_tags.RANGE_START: first, run_tags.RANGE_END: last, **tags}
         selector = {
             "repositoryLocationName": self._location,
             "repositoryName": self._repository,
@@ -111,42 +100,15 @@ class Webserver:
         }
         metadata = {"tags": [{"key": key, "value": value} for key, value in range_tags.items()]}
         params = {"selector": selector, "runConfigData": {}, "executionMetadata": metadata}
-        answer = self._ask(_LAUNCH, {"params": params})["launchRun"]
+        answer = self._graphql.ask(_LAUNCH, {"params": params})["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":
             raise WebserverError(f"the run was refused: {answer}")
 
     def cancel(self, run: Run) -> None:
         """Mark a run as canceled whose worker is gone."""
-        self._ask(_CANCEL, {"run": run.id})
-
-    def _ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        try:
-            response = requests.post(
-                f"{self._url}/graphql",
-                json={"query": query, "variables": variables or {}},
-                timeout=_TIMEOUT.total_seconds(),
-            )
-            answer: dict[str, Any] = response.json()
-        except requests.RequestException as error:
-            raise WebserverError(f"the webserver does not answer: {error}") from error
-        errors: Sequence[Mapping[str, Any]] = answer.get("errors", [])
-        if errors:
-            raise WebserverError("; ".join(str(error.get("message")) for error in errors))
-        content: dict[str, Any] = answer["data"]
-        for name, value in content.items():
-            if "message" in value:
-                raise WebserverError(f"{name}: {value['message'].strip()}")
-        return content
+        self._graphql.ask(_CANCEL, {"run": run.id})
 
 
 def first_and_last_key(windows: Window) -> tuple[str, str]:
     """Return the partition keys at both ends of a range."""
     return windows.key, Window(windows.end - WINDOW_LENGTH, windows.end).key
-
-
-def _windows(tags: Mapping[str, str]) -> Window | None:
-    first = tags.get(RANGE_START_TAG, tags.get(PARTITION_TAG))
-    last = tags.get(RANGE_END_TAG, first)
-    if first is None or last is None:
-        return None
-    return Window(Window.from_key(first).start, Window.from_key(last).end)

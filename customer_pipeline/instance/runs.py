@@ -1,0 +1,169 @@
+"""The pipeline's runs, as the webserver tells of them, and why one failed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from customer_pipeline import run_tags
+from customer_pipeline.instance.graphql import GraphQL
+from customer_pipeline.timestamps import from_epoch_microseconds
+from customer_pipeline.windows import Window
+
+JOB = "customer_sync"
+ASSETS = ("raw_customers", "customers", "quarantined_customers", "customer_cache")
+PUBLICATION = "customer_cache"
+
+QUEUED = frozenset({"QUEUED", "NOT_STARTED", "MANAGED"})
+UNDER_WAY = frozenset({"STARTING", "STARTED", "CANCELING"})
+SUCCEEDED = frozenset({"SUCCESS"})
+FAILED = frozenset({"FAILURE", "CANCELED"})
+
+RUN_FIELDS = """runId status jobName creationTime startTime endTime assetSelection { path } tags { key value }"""
+_RUNS = f"""query($filter: RunsFilter!, $cursor: String, $limit: Int) {{
+  runsOrError(filter: $filter, cursor: $cursor, limit: $limit) {{ ... on Runs {{ results {{ {RUN_FIELDS} }} }}
+  ... on PythonError {{ message }} ... on InvalidPipelineRunsFilterError {{ message }} }} }}"""
+_EVENTS = """query($run: ID!, $cursor: String) { logsForRun(runId: $run, afterCursor: $cursor, limit: 1000) {
+  ... on EventConnection { cursor hasMore events { __typename
+    ... on ExecutionStepFailureEvent { error { message } failureMetadata { description } }
+    ... on RunFailureEvent { message error { message } } } }
+  ... on PythonError { message } ... on RunNotFoundError { message } } }"""
+_PAGE = 100
+_PAGES = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipelineRun:
+    """One run of the pipeline's assets.
+
+    Attributes:
+        id: the run's id.
+        status: as Dagster has it, such as STARTED.
+        windows: the range it works on; None for a run without partitions.
+        created: when it was requested.
+        started: when its worker began, None before.
+        ended: when it ended, None before.
+        publishes: whether it publishes into the cache.
+        tags: all of its tags; `run_tags` has their names.
+    """
+
+    id: str
+    status: str
+    windows: Window | None
+    created: datetime
+    started: datetime | None = None
+    ended: datetime | None = None
+    publishes: bool = True
+    tags: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def lane(self) -> str | None:
+        """`live`, `heal`, or None where a person started it."""
+        return self.tags.get(run_tags.LANE)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended without success."""
+        return self.status in FAILED
+
+    @property
+    def failure(self) -> str | None:
+        """What failed, as the run said itself; `worker_lost` where it could not say."""
+        if self.status != "FAILURE":
+            return None
+        return self.tags.get(run_tags.FAILURE, "worker_lost")
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long it worked, None while it has not ended."""
+        return self.ended - self.started if self.ended and self.started else None
+
+
+def runs(graphql: GraphQL, *, limit: int, statuses: Sequence[str] = (), lane: str | None = None) -> list[PipelineRun]:
+    """Return the newest runs of the pipeline, newest first, at most `limit`.
+
+    On an instance that others share, runs that lie behind thousands of theirs are not found.
+    """
+    filters: dict[str, Any] = {}
+    if statuses:
+        filters["statuses"] = sorted(statuses)
+    if lane:
+        filters["tags"] = [{"key": run_tags.LANE, "value": lane}]
+    found: list[PipelineRun] = []
+    cursor = None
+    for _ in range(_PAGES):
+        page = graphql.ask(_RUNS, {"filter": filters, "cursor": cursor, "limit": _PAGE})["runsOrError"]["results"]
+        found += [pipeline_run(run) for run in page if _is_ours(run)]
+        if len(found) >= limit or len(page) < _PAGE:
+            break
+        cursor = page[-1]["runId"]
+    return found[:limit]
+
+
+def pipeline_run(run: Mapping[str, Any]) -> PipelineRun:
+    """Return the run that an answer holds as `RUN_FIELDS`."""
+    tags = tags_of(run)
+    selected = _selected(run)
+    return PipelineRun(
+        id=run["runId"],
+        status=run["status"],
+        windows=windows_of(tags),
+        created=instant(run["creationTime"]),
+        started=instant(run["startTime"]) if run["startTime"] else None,
+        ended=instant(run["endTime"]) if run["endTime"] else None,
+        publishes=not selected or PUBLICATION in selected,
+        tags=tags,
+    )
+
+
+def first_line_of_failure(graphql: GraphQL, run: PipelineRun) -> str | None:
+    """Return what a failed run says first of its cause; None if it says nothing."""
+    told = next((line for event in _events(graphql, run) if (line := _told(event))), None)
+    return told and told.strip().splitlines()[0]
+
+
+def windows_of(tags: Mapping[str, str]) -> Window | None:
+    """Return the range that a run's tags name; None where they name none."""
+    first = tags.get(run_tags.RANGE_START, tags.get(run_tags.PARTITION))
+    last = tags.get(run_tags.RANGE_END, first)
+    if first is None or last is None:
+        return None
+    return Window(Window.from_key(first).start, Window.from_key(last).end)
+
+
+def tags_of(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags of an answer."""
+    return {tag["key"]: tag["value"] for tag in content["tags"]}
+
+
+def instant(epoch_seconds: float) -> datetime:
+    """Return the instant of a GraphQL timestamp."""
+    return from_epoch_microseconds(round(epoch_seconds * 1_000_000))
+
+
+def _selected(run: Mapping[str, Any]) -> set[str]:
+    return {key["path"][-1] for key in run["assetSelection"] or []}
+
+
+def _is_ours(run: Mapping[str, Any]) -> bool:
+    return run["jobName"] == JOB or bool(_selected(run) & set(ASSETS))
+
+
+def _events(graphql: GraphQL, run: PipelineRun) -> Iterator[Mapping[str, Any]]:
+    cursor = None
+    while True:
+        page = graphql.ask(_EVENTS, {"run": run.id, "cursor": cursor})["logsForRun"]
+        yield from page["events"]
+        if not page["hasMore"]:
+            return
+        cursor = page["cursor"]
+
+
+def _told(event: Mapping[str, Any]) -> str | None:
+    if event["__typename"] == "ExecutionStepFailureEvent":
+        description = (event["failureMetadata"] or {}).get("description")
+        message: str | None = (event["error"] or {}).get("message")
+        return description or message
+    if event["__typename"] == "RunFailureEvent":
+        return str(event["message"])
+    return None
