@@ -2,11 +2,12 @@
 
 import dagster as dg
 
-from customer_pipeline import steps
+from customer_pipeline import run_tags, steps
 from customer_pipeline.defs.columns import columns_of
 from customer_pipeline.defs.failures import explained, transient_retries
 from customer_pipeline.defs.partitions import range_runs, ten_minute_windows, windows_of
 from customer_pipeline.defs.resources import LandingResource, ProviderResource
+from customer_pipeline.ranges import ingestions
 
 
 @dg.asset(
@@ -25,10 +26,15 @@ def raw_customers(
     """Ask the provider for each window, with the lookback before it, and land the answer."""
     store = landing.store()
     windows = windows_of(context)
-    with explained(context, *windows), provider.client() as client:
-        for window in windows:
+    background = context.run.tags.get(run_tags.LANE) != run_tags.LIVE
+    with (
+        explained(context, *windows),
+        provider.clients(most=len(windows), background=background) as clients,
+        ingestions(windows, clients=clients, landing=store) as under_way,
+    ):
+        for window, report in under_way:
             with explained(context, window):
-                ingested = steps.ingest(window, client=client, landing=store)
+                ingested = report()
             walk = ingested.walk
             context.add_asset_metadata(
                 {
@@ -39,6 +45,7 @@ def raw_customers(
                     "bytes": walk.bytes,
                     "landed_bytes": ingested.landed_bytes,
                     "seconds": round(walk.seconds, 3),
+                    "waited_seconds": round(walk.waited.total_seconds(), 3),
                     "passes": walk.passes,
                     "redelivered": walk.redelivered,
                     "outside_window": walk.outside,

@@ -1,8 +1,8 @@
 """Resources: configuration and lifetime of the libraries' objects, nothing else."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import dagster as dg
 from pydantic import Field
@@ -16,40 +16,11 @@ from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.fingerprint import fingerprint
 from customer_pipeline.provider.profile import Profile, load_profile
+from customer_pipeline.request_budget.budget import open_budget
 from customer_pipeline.variables import LANDING_URI, REDIS_URL
 
-# Who corrects one of these has mended the pipeline as well as who corrects the profile.
-_NAMES_OF_THE_STORES = (LANDING_URI.name, REDIS_URL.name)
-
-
-class ProviderResource(dg.ConfigurableResource[ProviderClient]):
-    """The provider's HTTP API. The secrets that the profile names are read from the environment of the run."""
-
-    profile: str = Field(description="Path of a profile, or the name of a shipped one.")
-
-    def load(self) -> Profile:
-        """Return the profile as it is in the file now."""
-        return load_profile(self.profile)
-
-    def fingerprint(self) -> str:
-        """Return the fingerprint of the configuration as it is now; it never raises and lets nobody guess a secret."""
-        return fingerprint(self.profile, os.environ, variables=_NAMES_OF_THE_STORES)
-
-    @contextmanager
-    def client(self) -> Iterator[ProviderClient]:
-        """Open one client for one step."""
-        with ProviderClient(self.load(), os.environ) as client:
-            yield client
-
-
-class LandingResource(dg.ConfigurableResource[LandingStore]):
-    """The landing store."""
-
-    uri: str = Field(description="file:// or s3:// URI of a folder.")
-
-    def store(self) -> LandingStore:
-        """Return the store."""
-        return LandingStore(self.uri)
+# Besides the profile: who corrects one of these may have mended what failed.
+CONFIGURING = (LANDING_URI.name, REDIS_URL.name)
 
 
 class CacheResource(dg.ConfigurableResource[Publisher]):
@@ -67,3 +38,45 @@ class CacheResource(dg.ConfigurableResource[Publisher]):
             yield Publisher(connection, keys=keys), Coverage(connection, keys=keys, start=settings.start)
         finally:
             connection.close()
+
+
+class ProviderResource(dg.ConfigurableResource[ProviderClient]):
+    """The provider's HTTP API. The secrets that the profile names are read from the environment of the run."""
+
+    profile: str = Field(description="Path of a profile, or the name of a shipped one.")
+    cache: CacheResource = Field(description="Where requests are counted over all runs, if the profile names limits.")
+
+    def load(self) -> Profile:
+        """Return the profile as it is in the file now."""
+        return load_profile(self.profile)
+
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the configuration as it is now; it never raises and lets nobody guess a secret."""
+        return fingerprint(self.profile, os.environ, variables=CONFIGURING)
+
+    @contextmanager
+    def clients(self, *, most: int, background: bool) -> Iterator[Sequence[ProviderClient]]:
+        """Open the clients of one step, as many as may ask at the same time.
+
+        Args:
+            most: how many can be used.
+            background: whether live runs go first where the profile's limits are reached.
+        """
+        profile = self.load()
+        with (
+            open_budget(profile, url=self.cache.url, prefix=self.cache.prefix, background=background) as permits,
+            ExitStack() as stack,
+        ):
+            count = min(most, profile.limits.at_once(background=background))
+            clients = [ProviderClient(profile, os.environ, permits=permits) for _ in range(count)]
+            yield [stack.enter_context(client) for client in clients]
+
+
+class LandingResource(dg.ConfigurableResource[LandingStore]):
+    """The landing store."""
+
+    uri: str = Field(description="file:// or s3:// URI of a folder.")
+
+    def store(self) -> LandingStore:
+        """Return the store."""
+        return LandingStore(self.uri)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
+from customer_pipeline.provider.permits import Permits
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.provider.transport import Transport
 from customer_pipeline.provider.walk import Walk
@@ -12,22 +13,28 @@ from customer_pipeline.windows import Window
 
 
 class ProviderClient:
-    """Walks one provider over one HTTP session; use one client a run, since the retry budget is the run's.
+    """Walks one provider over one HTTP session, one request at a time; the retry budget is the client's.
 
     Args:
         profile: what the provider is like.
         environment: where the profile's `${NAME}` references are looked up.
         sleep: how retries wait, in seconds.
+        permits: what each request waits for before it is sent; without it, for nothing.
 
     Raises:
         ProfileError: if an environment variable that the profile names is not set.
     """
 
     def __init__(
-        self, profile: Profile, environment: Mapping[str, str], *, sleep: Callable[[float], None] = time.sleep
+        self,
+        profile: Profile,
+        environment: Mapping[str, str],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        permits: Permits | None = None,
     ) -> None:
         self.profile = profile
-        self._transport = Transport(profile, environment, sleep=sleep)
+        self._transport = Transport(profile, environment, sleep=sleep, permits=permits)
 
     def walk(self, window: Window) -> Walk:
         """Return a walk over every record whose `updated_at` lies in the window or in the lookback before it."""

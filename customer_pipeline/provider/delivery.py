@@ -45,6 +45,7 @@ class WalkStats:
         retries: tries after the first of a request.
         bytes: bytes of the bodies, uncompressed.
         seconds: duration of the walk.
+        waited: how much of it was waiting for the pipeline's own request budget.
         clock_difference: the provider's clock minus ours, the largest measured; None if no answer said its time.
     """
 
@@ -57,6 +58,7 @@ class WalkStats:
     retries: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    waited: timedelta = timedelta(0)
     clock_difference: timedelta | None = None
 
 

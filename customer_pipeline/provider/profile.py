@@ -21,6 +21,7 @@ from customer_pipeline import timestamps
 from customer_pipeline.customers.mapping import JmesPath
 from customer_pipeline.customers.mapping import Mapping as CustomerMapping
 from customer_pipeline.provider import strict_yaml
+from customer_pipeline.provider.limits import Limits, Retry, Timeouts
 from customer_pipeline.provider.references import (
     REFERENCE,
     ProfileError,
@@ -31,7 +32,7 @@ from customer_pipeline.provider.references import (
     texts,
 )
 from customer_pipeline.provider.styles import Pagination
-from customer_pipeline.provider.values import Duration, HeaderName, PositiveDuration, Strict, header_name
+from customer_pipeline.provider.values import Duration, HeaderName, Strict, header_name
 
 __all__ = ["Duration", "Profile", "ProfileError", "load_profile", "resolve", "shipped_profiles"]
 
@@ -151,23 +152,6 @@ class ListEndpoint(Strict):
         return any("{since}" in value for value in self.query.values())
 
 
-class Timeouts(Strict):
-    """Longest waits: for the connection, between two bytes of an answer, and for a whole body."""
-
-    connect: PositiveDuration = timedelta(seconds=5)
-    read: PositiveDuration = timedelta(seconds=30)
-    total: PositiveDuration = timedelta(minutes=2)
-
-
-class Retry(Strict):
-    """Retries of transient errors: exponential backoff with full jitter."""
-
-    attempts: Annotated[int, Field(ge=1, le=100)] = Field(5, description="Tries of one request, the first included.")
-    base: Duration = Field(timedelta(milliseconds=500), description="Upper bound of the first wait; it doubles.")
-    cap: Duration = Field(timedelta(seconds=30), description="Upper bound of any wait.")
-    budget: Duration = Field(timedelta(minutes=2), description="All waiting between tries that a step may do.")
-
-
 class Profile(CustomerMapping):
     """One provider."""
 
@@ -182,6 +166,7 @@ class Profile(CustomerMapping):
     lookback: Duration = timedelta(minutes=5)
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()
+    limits: Limits = Limits()
     request_id_header: HeaderName = "X-Request-Id"
     future_margin: Duration = Field(
         timedelta(minutes=5), description="How far `updated_at` may lie ahead of the provider's clock."

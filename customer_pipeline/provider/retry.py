@@ -12,7 +12,7 @@ from customer_pipeline.provider.errors import (
     ProviderThrottled,
     ProviderUnavailable,
 )
-from customer_pipeline.provider.profile import Retry
+from customer_pipeline.provider.limits import Retry
 
 TOO_MANY_REQUESTS = 429
 CREDENTIALS_REFUSED = {401, 403, 407}

@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import urljoin
 
@@ -13,19 +14,24 @@ from requests.structures import CaseInsensitiveDict
 
 from customer_pipeline import timestamps
 from customer_pipeline.provider.answers import clock_difference, parsed, request_id
-from customer_pipeline.provider.auth import Credentials
 from customer_pipeline.provider.bodies import Body
-from customer_pipeline.provider.errors import ProviderError, ProviderMisbehaved, ProviderUnavailable, RequestFacts
+from customer_pipeline.provider.errors import (
+    ProviderError,
+    ProviderMisbehaved,
+    ProviderUnavailable,
+    RequestBudgetExhausted,
+    RequestFacts,
+)
+from customer_pipeline.provider.permits import PermitRefused, Permits, Unlimited
 from customer_pipeline.provider.profile import Profile
-from customer_pipeline.provider.redaction import QueryFilter, origin, redact
+from customer_pipeline.provider.redaction import origin, redact
 from customer_pipeline.provider.retry import RetryBudget
+from customer_pipeline.provider.session import kind, open_session
 
 MAX_REDIRECTS = 5
 MOST_BODY_BYTES = 128 << 20
 _CHUNK_BYTES = 1 << 16
 _REDIRECTS = {301, 302, 303, 307, 308}
-_QUERY_FILTER = QueryFilter()
-_CHATTY_LOGGERS = ("connection", "connectionpool", "poolmanager", "response", "util.retry")
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +43,7 @@ class Traffic:
     requests: int = 0
     retries: int = 0
     bytes: int = 0
+    waited: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,34 +89,29 @@ class _Attempts:
         )
 
 
-class _Session(requests.Session):
-    """A session that leaves redirects alone: to prepare one, requests would read its body whole, whatever its size."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 -- the name is requests'
-        return None
-
-
 class Transport:
-    """The session. One run uses one transport, so that the retry budget is the run's.
+    """The session. It sends one request at a time; `permits` says when.
 
     Raises:
         ProfileError: if an environment variable that the profile names is not set, or makes no usable URL or header.
     """
 
     def __init__(
-        self, profile: Profile, environment: Mapping[str, str], *, sleep: Callable[[float], None] = time.sleep
+        self,
+        profile: Profile,
+        environment: Mapping[str, str],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        permits: Permits | None = None,
     ) -> None:
         self._profile = profile
+        self._permits = permits or Unlimited()
         self.base_url = profile.resolved_base_url(environment)
         self.list_url = f"{self.base_url}/{profile.list.path.lstrip('/')}"
         self._shown = redact(f"{profile.shown_base_url(environment)}/{profile.list.path.lstrip('/')}")
-        self._session = _Session()
-        self._session.auth = Credentials(profile, environment)
-        self._session.headers["Accept"] = "application/json"
+        self._session = open_session(profile, environment)
         self._budget = RetryBudget(profile.retry, sleep=sleep)
         self.traffic = Traffic()
-        for name in _CHATTY_LOGGERS:
-            logging.getLogger(f"urllib3.{name}").addFilter(_QUERY_FILTER)
 
     def close(self) -> None:
         """Close the session's connections."""
@@ -119,16 +121,19 @@ class Transport:
         return f"Transport({self._shown!r})"
 
     def get(self, url: str, params: Mapping[str, str] | None = None) -> Answer:
-        """Ask for `url`; transient errors are retried within the run's budget.
+        """Ask for `url`; transient errors are retried within the retry budget, each try with a permit of its own.
 
         Raises:
             ProviderError: one of its four kinds.
+            RequestBudgetExhausted: if no permit came in time; it was waited for, so this is not retried.
         """
         attempts = _Attempts(self._shown, self._profile.request_id_header)
         while True:
             attempts.count += 1
             try:
                 return self._try(attempts, url, params or {})
+            except RequestBudgetExhausted:
+                raise
             except ProviderError as error:
                 if not self._budget.wait_before_retry(error, attempts.count):
                     raise
@@ -137,9 +142,10 @@ class Transport:
 
     def _try(self, attempts: _Attempts, url: str, params: Mapping[str, str]) -> Answer:
         for _ in range(MAX_REDIRECTS + 1):
-            sent_at = timestamps.now()
-            response, content = self._receive(attempts, url, params)
-            received_at = timestamps.now()
+            with self._permitted(attempts):
+                sent_at = timestamps.now()
+                response, content = self._receive(attempts, url, params)
+                received_at = timestamps.now()
             facts = attempts.facts(response)
             if response.status_code not in _REDIRECTS:
                 body = parsed(response, content, endpoint=self._profile.list, facts=facts)
@@ -148,6 +154,16 @@ class Transport:
             url = self.same_origin(response.url, response.headers.get("Location", ""), facts)
             params = {}
         raise ProviderMisbehaved(f"the provider redirected more than {MAX_REDIRECTS} times", facts)
+
+    @contextmanager
+    def _permitted(self, attempts: _Attempts) -> Iterator[None]:
+        try:
+            with self._permits.permit() as waited:
+                self.traffic.waited += waited
+                yield
+        except PermitRefused as refusal:
+            facts = attempts.facts(None)
+            raise RequestBudgetExhausted(str(refusal), replace(facts, attempts=facts.attempts - 1)) from None
 
     def _receive(self, attempts: _Attempts, url: str, params: Mapping[str, str]) -> tuple[requests.Response, bytes]:
         timeouts = self._profile.timeouts
@@ -167,7 +183,7 @@ class Transport:
             with response:
                 content = self._content(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            failed = _kind(error)
+            failed = kind(error)
         # Raised out here, so that the library's error is no part of ours: its message holds the whole URL.
         if failed:
             raise ProviderUnavailable(f"the request failed: {failed}", attempts.facts(response))
@@ -213,17 +229,3 @@ class Transport:
                 transient=False,
             )
         return target
-
-
-def _kind(error: Exception) -> str:
-    if isinstance(error, requests.ConnectTimeout):
-        return "no connection within timeouts.connect"
-    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
-        return "no whole answer within the timeouts"
-    if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
-        return "the TLS handshake failed"
-    if isinstance(error, requests.ConnectionError):
-        return "the connection was refused or cut"
-    if isinstance(error, urllib3.exceptions.ProtocolError):
-        return "the answer broke off"
-    return type(error).__name__

@@ -73,6 +73,7 @@ class Walk:
             self.stats.requests = traffic.requests - before.requests
             self.stats.retries = traffic.retries - before.retries
             self.stats.bytes = traffic.bytes - before.bytes
+            self.stats.waited = traffic.waited - before.waited
             self.stats.seconds = time.monotonic() - started
 
     def _whole(self) -> Iterator[Page]:

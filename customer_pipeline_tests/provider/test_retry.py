@@ -15,7 +15,7 @@ from customer_pipeline.provider.errors import (
     ProviderUnavailable,
     RequestFacts,
 )
-from customer_pipeline.provider.profile import Retry
+from customer_pipeline.provider.limits import Retry
 from customer_pipeline.provider.retry import RetryBudget, failure_of
 from customer_pipeline_tests.provider.wire import Sleeps
 
