@@ -1,0 +1,91 @@
+"""What becomes of a range whose run has ended while some of it is still missing. Pure.
+
+A failure that trying again may mend is tried again; then the range is cut, down to the window that is the cause, so
+that the others are published. What no trying mends is cut at once.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from customer_pipeline.healing.gaps import count
+from customer_pipeline.healing.memory import Attempt
+from customer_pipeline.windows import WINDOW_LENGTH, Window, subtract
+
+TRIES_OF_A_RANGE = 3
+TRIES_OF_A_WINDOW = 5
+FIRST_DELAY = timedelta(minutes=1)
+LONGEST_DELAY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HealRun:
+    """A run that was requested to heal.
+
+    Attributes:
+        run_key: of its request.
+        ended: whether it has.
+        permanent: whether it failed in a way that trying again does not mend.
+        failed_window: the window in which it failed, where it says so.
+    """
+
+    run_key: str
+    ended: bool
+    permanent: bool = False
+    failed_window: Window | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows: ranges to request again, and windows that are given up for good."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    settled: list[Window] = field(default_factory=list)
+
+
+def judge(attempt: Attempt, run: HealRun, *, left: Window, now: datetime, newest_end: datetime) -> Verdict:
+    """Judge the failure of `left`, which the ended `run` of `attempt` did not publish.
+
+    Args:
+        attempt: what was requested.
+        run: how it ended.
+        left: a range of it that is still missing.
+        now: the present.
+        newest_end: the end of the newest published window.
+    """
+    again = replace(attempt.idle(left), tries=attempt.tries + 1, failed=now)
+    if again.single:
+        return _judge_window(again, permanent=run.permanent, newest_end=newest_end)
+    if not run.permanent and not attempt.part and again.tries < TRIES_OF_A_RANGE:
+        return Verdict([again])
+    return Verdict([Attempt(windows=part, part=True) for part in cut(left, run.failed_window)])
+
+
+def _judge_window(again: Attempt, *, permanent: bool, newest_end: datetime) -> Verdict:
+    if permanent and not again.doubted:
+        return Verdict([replace(again, failed=None, doubted=newest_end)])
+    if permanent or again.tries >= TRIES_OF_A_WINDOW:
+        return Verdict(settled=[again.windows])
+    return Verdict([again])
+
+
+def cut(windows: Window, failed: Window | None) -> list[Window]:
+    """Return the parts of a range: the window that failed and what lies beside it, or two halves."""
+    if failed and windows.start <= failed.start and failed.end <= windows.end and failed != windows:
+        return sorted([failed, *subtract(windows, [failed])])
+    middle = windows.start + count([windows]) // 2 * WINDOW_LENGTH
+    return [Window(windows.start, middle), Window(middle, windows.end)]
+
+
+def due_at(attempt: Attempt) -> datetime | None:
+    """Return when a range may be requested again; None where it may at once."""
+    if attempt.failed is None:
+        return None
+    return attempt.failed + min(LONGEST_DELAY, FIRST_DELAY * float(2 ** (attempt.tries - 1)))
+
+
+def is_due(attempt: Attempt, *, now: datetime, newest_end: datetime) -> bool:
+    """Return whether a range may be requested; one that failed in the future, by a clock that was set back, may."""
+    if attempt.doubted == newest_end:
+        return False
+    due = due_at(attempt)
+    return not (due and attempt.failed and attempt.failed <= now < due)
