@@ -7,7 +7,7 @@ rows: fetched and empty is not the same as never fetched.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
@@ -56,14 +56,21 @@ class LandingStore:
         name, uri = _name(dataset, window), self.uri_of(dataset, window)
         with explained(uri):
             temporary, stream = self._storage.create_temporary()
-        writer = LandingWriter(stream, schema, uri=uri)
+        writer = None
         try:
+            with explained(uri):
+                # a full disk refuses even the first bytes
+                writer = LandingWriter(stream, schema, uri=uri)
             yield writer
             writer.finish(dataset=dataset, window_key=window.key)
             with explained(uri):
                 self._storage.commit(temporary, name)
         except BaseException:
-            writer.abandon()
+            if writer is None:
+                with suppress(OSError):
+                    stream.close()
+            else:
+                writer.abandon()
             self._storage.discard(temporary)
             raise
 

@@ -444,11 +444,12 @@ def test_a_file_in_the_place_of_a_directory_is_named(folder: Place) -> None:
         land(folder, table(1))
 
 
-def test_a_full_disk_abandons_the_file_and_says_so(folder: Place) -> None:
+@pytest.mark.parametrize("room", [100_000, 0], ids=["for some of it", "not for the first byte"])
+def test_a_full_disk_abandons_the_file_and_says_so(folder: Place, room: int) -> None:
     land(folder, table(1))
     noise = pa.table([[0], [os.urandom(500_000).hex()], [None]], schema=SCHEMA)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:
         with pytest.raises(LandingError, match=rf"{FILE}: no room left to write; free space") as caught:
             land(folder, noise)
