@@ -18,11 +18,37 @@ FAILED_WINDOW = "customer_pipeline/failed_window"  # the key of the window that 
 FAILING_SINCE = "customer_pipeline/failing_since"  # since when runs fail without a success between, an instant
 CONFIGURATION = "customer_pipeline/configuration"  # fingerprint of the profile and its secrets
 
+# The values of FAILURE, and how they are said.
+PROVIDER_UNAVAILABLE = "provider_unavailable"
+PROVIDER_THROTTLED = "provider_throttled"
+PROVIDER_REJECTED = "provider_rejected"
+PROVIDER_MISBEHAVED = "provider_misbehaved"
+CACHE_UNAVAILABLE = "cache_unavailable"
+CACHE_REJECTED = "cache_rejected"
+LANDING = "landing"
+PROFILE = "profile"
+CHECKS = "checks"
+UNFORESEEN = "unforeseen"
+SAID = {
+    PROVIDER_UNAVAILABLE: "provider unavailable",
+    PROVIDER_THROTTLED: "provider throttled",
+    PROVIDER_REJECTED: "provider rejected",
+    PROVIDER_MISBEHAVED: "provider misbehaved",
+    CACHE_UNAVAILABLE: "cache unavailable",
+    CACHE_REJECTED: "cache rejected",
+    LANDING: "landing store failing",
+    PROFILE: "profile unusable",
+    CHECKS: "checks failing",
+    UNFORESEEN: "unforeseen error",
+}
+
 # Dagster's own.
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PRIORITY = "dagster/priority"
+WILL_RETRY = "dagster/will_retry"
+RETRY_ON_FAILURE = "dagster/retry_on_asset_or_op_failure"
 
 # Live outranks what a person starts, which has no priority of its own, and that outranks the heal.
 LIVE_PRIORITY = "1"

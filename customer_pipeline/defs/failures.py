@@ -1,100 +1,139 @@
-"""From errors to Dagster failures: what happened, where, and what to do, before any traceback."""
+"""From errors to Dagster failures: the whole story in one sentence and in the run's tags, before any traceback."""
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TypeAlias
+from datetime import datetime
 
 import dagster as dg
 
-from customer_pipeline.cache.errors import CacheError
-from customer_pipeline.landing.errors import LandingError
-from customer_pipeline.provider.errors import ProviderError
-from customer_pipeline.provider.profile import ProfileError
-from customer_pipeline.steps import PublicationIncomplete
+from customer_pipeline import run_tags, timestamps
+from customer_pipeline.defs import outages
+from customer_pipeline.defs.causes import Cause, cause_of
 from customer_pipeline.windows import Window
 
 # Retries inside a run cover seconds; they are for transient failures only (`allow_retries` below).
 transient_retries = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
 
-Facts: TypeAlias = dict[str, str | int | float]
-
-_PACKAGE = Path(__file__).parents[1]
+_TRIES = transient_retries.max_retries + 1
+_HEALS = "heals by itself when a later tick succeeds"
+_TAGS = (
+    run_tags.FAILURE,
+    run_tags.PERMANENT,
+    run_tags.FAILED_WINDOW,
+    run_tags.FAILING_SINCE,
+    run_tags.CONFIGURATION,
+)
 
 
 @contextmanager
-def explained(context: dg.AssetExecutionContext, *windows: Window) -> Iterator[None]:  # noqa: ARG001 -- names the run
+def explained(context: dg.AssetExecutionContext, *windows: Window) -> Iterator[None]:
     """Turn errors into a `Failure` that says which of `windows` it met; permanent ones are not retried.
 
-    The run gets the tags by which others tell what failed (`run_tags`), once no retry of the step follows.
+    Once no retry of the step follows, the failure allows none, and the run gets the tags by which others tell what
+    failed (`run_tags`).
 
     Causes are left out: what matters of them is in the description, and their messages may quote an URL or a
-    customer's value. Of an error that nobody foresaw only its type and place are told.
+    customer's value.
     """
+    _forget_inherited_tags(context)
     try:
         yield
     except dg.Failure:
         raise
-    except ProviderError as error:
-        # A provider that said how long to wait is not asked again before that.
-        raise _failure(error, windows, _of_provider(error), transient=error.transient and error.wait is None) from None
-    except CacheError as error:
-        facts: Facts = {"reason": error.reason, "what_next": error.advice}
-        raise _failure(error, windows, facts, transient=error.transient) from None
-    except (LandingError, PublicationIncomplete) as error:
-        reason, _, advice = str(error).partition("; ")
-        raise _failure(error, windows, {"reason": reason, "what_next": advice}, transient=error.transient) from None
-    except ProfileError as error:
-        facts = {
-            "reason": str(error),
-            "what_next": "Correct the profile or its variables, materialize the window again.",
-        }
-        raise _failure(error, windows, facts, transient=False) from None
     except Exception as error:  # noqa: BLE001 -- whatever it is, its message may hold a customer's value
-        raise _failure(error, windows, _unforeseen(error), transient=False) from None
+        raise _failure(context, error, windows) from None
 
 
-def _failure(error: Exception, windows: tuple[Window, ...], facts: Facts, *, transient: bool) -> dg.Failure:
-    where = "...".join(dict.fromkeys([windows[0].key, windows[-1].key])) if windows else "no window yet"
-    told = facts["reason"] if "place" in facts else error
-    return dg.Failure(
-        description=f"window {where}: {type(error).__name__}: {told}",
-        metadata={
-            "error": type(error).__name__,
-            "window": where,
-            "retries": "transient: retried within the run" if transient else "not retried within the run",
-            **facts,
-        },
-        allow_retries=transient,
+def _failure(context: dg.AssetExecutionContext, error: Exception, windows: tuple[Window, ...]) -> dg.Failure:
+    cause = cause_of(error)
+    concerned = cause.windows or windows
+    where = "...".join(dict.fromkeys([concerned[0].key, concerned[-1].key])) if concerned else "no window yet"
+    is_last = not cause.retryable or context.retry_number + 1 == _TRIES
+    since = _mark(context, cause, concerned) if is_last else None
+    outlook = _outlook(context, cause) if is_last else "tried again within this run"
+    facts: dict[str, str | int | float | dg.MetadataValue] = {
+        "kind": cause.kind,
+        "error": type(error).__name__,
+        "window": where,
+        "reason": cause.reason,
+        "permanent": cause.permanent,
+        "tried": _tried(context, cause),
+        **cause.facts,
+        "what_next": _what_next(cause) if is_last else "Tried again within this run.",
+    }
+    if since:
+        facts["since"] = dg.MetadataValue.timestamp(since)
+    told = _told(cause, since=since, where=where, outlook=outlook)
+    return dg.Failure(told, metadata=facts, allow_retries=not is_last)
+
+
+def _told(cause: Cause, *, since: datetime | None, where: str, outlook: str) -> str:
+    lasting = f" since {outages.said_at(since)}" if since else ""
+    reason = "; ".join(line.strip() for line in cause.reason.splitlines())
+    tried = f", {cause.tried}" if cause.tried else ""
+    return f"{run_tags.SAID[cause.kind]}{lasting} (window {where}): {reason}{tried}; {outlook}"
+
+
+def _outlook(context: dg.AssetExecutionContext, cause: Cause) -> str:
+    if cause.permanent:
+        return f"needs you: {cause.advice[:1].lower()}{cause.advice[1:].rstrip('.')}"
+    if cause.kind == run_tags.UNFORESEEN:
+        return f"{cause.advice[:1].lower()}{cause.advice[1:].rstrip('.')}"
+    if run_tags.LANE in context.run.tags:
+        return _HEALS
+    return f"{_HEALS}, where the window is a gap; otherwise materialize it again"
+
+
+def _what_next(cause: Cause) -> str:
+    if not cause.permanent:
+        return cause.advice
+    return (
+        f"Needs you: {cause.advice[:1].lower()}{cause.advice[1:]} The next tick or a materialization resumes. After "
+        f"{outages.PERMANENT_FAILURES} such failures of live runs in a row ticks are skipped, but for one probe an "
+        "hour, until the profile or a secret changes or somebody materializes."
     )
 
 
-def _of_provider(error: ProviderError) -> Facts:
-    facts: Facts = {
-        "reason": error.reason,
-        "what_next": error.advice,
-        "request": f"{error.request.method} {error.request.url}",
-        "status": "no response" if error.request.status is None else error.request.status,
-        "attempts": error.request.attempts,
-        "elapsed_seconds": error.request.elapsed.total_seconds(),
-    }
-    if error.request.request_id:
-        facts["provider_request_id"] = error.request.request_id
-    if error.wait is not None:
-        facts["wait_seconds"] = error.wait.total_seconds()
-    return facts
+def _tried(context: dg.AssetExecutionContext, cause: Cause) -> str:
+    tries = f"try {context.retry_number + 1} of {_TRIES}" if cause.retryable else "not tried again within this run"
+    return ", ".join(filter(None, [cause.tried, tries]))
 
 
-def _unforeseen(error: Exception) -> Facts:
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [
-        f"{Path(frame.filename).relative_to(_PACKAGE)}:{frame.lineno}"
-        for frame in frames
-        if Path(frame.filename).is_relative_to(_PACKAGE)
-    ]
-    return {
-        "reason": f"an error that was not foreseen, at {places[-1]}",
-        "what_next": "Report it with its type and place; materialize the window again once it is mended.",
-        "place": " > ".join(places),
-    }
+def _mark(context: dg.AssetExecutionContext, cause: Cause, windows: tuple[Window, ...]) -> datetime | None:
+    """Write the tags of a failure to its run, and return since when it fails so; None where that cannot be known."""
+    try:
+        since = outages.since_by_history(
+            context.instance,
+            kind=cause.kind,
+            lane=context.run.tags.get(run_tags.LANE),
+            window=windows[0] if windows else None,
+            now=timestamps.now(),
+        )
+        tags = {
+            run_tags.FAILURE: cause.kind,
+            run_tags.PERMANENT: "true" if cause.permanent else "false",
+            run_tags.FAILING_SINCE: timestamps.format_instant(since.runs),
+            run_tags.CONFIGURATION: outages.configuration(),
+        }
+        if cause.windows or len(windows) == 1:
+            tags[run_tags.FAILED_WINDOW] = windows[0].key
+        if cause.permanent:
+            # For instances that repeat failed runs.
+            tags[run_tags.RETRY_ON_FAILURE] = "false"
+        context.instance.add_run_tags(context.run_id, tags)
+    except Exception as error:  # noqa: BLE001 -- the failure itself must be seen, whatever happens here
+        context.log.warning("the failure's tags were not written (%s)", type(error).__name__)
+        return None
+    return since.kind
+
+
+def _forget_inherited_tags(context: dg.AssetExecutionContext) -> None:
+    """Overwrite the tags of the failure that this run repeats: Dagster copies them, and they cannot be removed."""
+    if not any(context.run.tags.get(tag) for tag in _TAGS):
+        return
+    try:
+        run = context.instance.get_run_by_id(context.run_id)
+        if run and (inherited := [tag for tag in _TAGS if run.tags.get(tag)]):
+            context.instance.add_run_tags(context.run_id, dict.fromkeys(inherited, ""))
+    except Exception as error:  # noqa: BLE001 -- no reason to fail
+        context.log.warning("the tags of an earlier failure were not overwritten (%s)", type(error).__name__)

@@ -6,13 +6,17 @@ from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph, BaseAssetNode
+from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, RunRecord
+from dagster._core.scheduler.instigation import SensorInstigatorData
+from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES, RunRecord
+from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from customer_pipeline import run_tags
-from customer_pipeline.windows import Window
+from customer_pipeline.windows import Window, contiguous, split
 
 JOB = "customer_sync"
+HEAL_SENSOR = "heal_gaps"
 ASSETS = frozenset(map(dg.AssetKey, ["raw_customers", "customers", "quarantined_customers", "customer_cache"]))
 
 _PAGE = 100
@@ -64,6 +68,14 @@ def finished(instance: dg.DagsterInstance, *, lane: str | None = None, limit: in
     return list(_runs(instance, dg.RunsFilter(statuses=ended, tags=tags), limit=limit))
 
 
+def ended(instance: dg.DagsterInstance, *, after: datetime) -> list[PipelineRun]:
+    """Return the runs that ended after an instant, the one that ended last first."""
+    # A run's end is an update of it, and so is a tag that it gets later.
+    filters = dg.RunsFilter(statuses=FINISHED_STATUSES, updated_after=after)
+    found = [(run.ended, run) for run in _runs(instance, filters, limit=None) if run.ended and run.ended > after]
+    return [run for _, run in sorted(found, key=lambda each: each[0], reverse=True)]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Publication:
     """One window's publication, as the run that made it reported it.
@@ -101,6 +113,22 @@ def publications(instance: dg.DagsterInstance, *, after: datetime, limit: int = 
     return found
 
 
+def first_publication(instance: dg.DagsterInstance) -> datetime | None:
+    """Return when anything was published for the first time; None before."""
+    first = instance.fetch_materializations(dg.AssetKey("customer_cache"), limit=1, ascending=True).records
+    return datetime.fromtimestamp(first[0].timestamp, UTC) if first else None
+
+
+def heal_memory(instance: dg.DagsterInstance) -> str | None:
+    """Return the cursor of the sensor that heals; None before its first evaluation."""
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
+    data = [state.instigator_data for state in states if state.instigator_name == HEAL_SENSOR]
+    ticked = [each for each in data if isinstance(each, SensorInstigatorData) and each.cursor]
+    # A code location that was renamed leaves its state behind.
+    newest = max(ticked, key=lambda each: each.last_tick_timestamp or 0, default=None)
+    return newest.cursor if newest else None
+
+
 def in_progress(instance: dg.DagsterInstance, asset_graph: BaseAssetGraph[BaseAssetNode]) -> list[Window]:
     """Return what is queued or under way, requested backfills included: ranges that may overlap."""
     ranges = [run.windows for run in unfinished(instance) if run.windows]
@@ -117,6 +145,29 @@ def in_progress(instance: dg.DagsterInstance, asset_graph: BaseAssetGraph[BaseAs
             ]
         ranges += [Window.from_key(key) for key in set(keys)]
     return ranges
+
+
+def explanation(instance: dg.DagsterInstance, run_id: str) -> str | None:
+    """Return the one sentence by which a failed run explains itself; None where it does not."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+    for record in records:
+        event = record.event_log_entry.dagster_event
+        told = event.step_failure_data.user_failure_data if event else None
+        if told and told.description:
+            return told.description.partition("\n")[0]
+    return None
+
+
+def shown_as_failed(
+    instance: dg.DagsterInstance, asset_graph: BaseAssetGraph[BaseAssetNode], windows: Window
+) -> list[Window]:
+    """Return what of `windows` the UI shows as failed in `customer_cache`: ranges, oldest first."""
+    asset = dg.AssetKey("customer_cache")
+    partitions = asset_graph.get(asset).partitions_def
+    keys = [window.key for window in split(windows.start, windows.end)]
+    statuses = instance.get_status_by_partition(asset, keys, partitions) if partitions else None
+    failed = [key for key, status in (statuses or {}).items() if status is AssetPartitionStatus.FAILED]
+    return contiguous(Window.from_key(key) for key in failed)
 
 
 def _runs(instance: dg.DagsterInstance, filters: dg.RunsFilter, *, limit: int | None) -> Iterator[PipelineRun]:
@@ -149,7 +200,8 @@ def _pipeline_run(record: RunRecord) -> PipelineRun:
         if record.create_timestamp.tzinfo is None
         else record.create_timestamp.astimezone(UTC),
         ended=None if ended is None else datetime.fromtimestamp(ended, UTC),
-        tags=run.tags,
+        # An empty one was copied from the run that this one repeats, and overwritten: tags cannot be removed.
+        tags={name: value for name, value in run.tags.items() if value},
     )
 
 

@@ -10,6 +10,7 @@ from customer_pipeline.defs.columns import columns_of
 from customer_pipeline.defs.failures import explained, transient_retries
 from customer_pipeline.defs.partitions import range_runs, ten_minute_windows, windows_of
 from customer_pipeline.defs.resources import LandingResource, ProviderResource
+from customer_pipeline.defs.verdicts import require
 
 
 @dg.multi_asset(
@@ -77,7 +78,11 @@ def normalization(
         )
     yield dg.MaterializeResult(asset_key="customers")
     yield dg.MaterializeResult(asset_key="quarantined_customers")
-    yield from check_normalization(reports)
+    verdicts = check_normalization(reports)
+    yield from (verdict.result() for verdict in verdicts)
+    # Dagster would stop here too, but only name the checks.
+    with explained(context, *windows):
+        require(verdicts, specs=normalization_checks)
 
 
 def _table(column: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:

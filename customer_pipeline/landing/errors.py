@@ -54,9 +54,7 @@ def _of_storage(uri: str, error: OSError) -> LandingError:
             f"{uri}: no room left to write; free space or raise the quota, then it heals by itself", transient=True
         )
     if error.errno in _DENIED:
-        return LandingError(
-            f"{uri}: access denied; let the user of the pipeline read and write LANDING_URI, then materialize a window"
-        )
+        return LandingError(f"{uri}: access denied; let the user of the pipeline read and write LANDING_URI")
     if isinstance(error, FileNotFoundError):
         return LandingError(
             f"{uri}: removed by someone else while in use; it heals by itself when a later tick succeeds",

@@ -81,16 +81,14 @@ class RequestBudgetExhausted(ProviderThrottled):
 class ProviderRejected(ProviderError):  # noqa: N818 -- the design's word
     """The provider refuses the request: bad credentials, bad filter, unknown endpoint. Asking again is useless."""
 
-    advice = "Correct the credentials or the profile; the next tick or a materialization resumes."
+    advice = "Correct the credentials or the profile."
 
 
 _IF_IT_RECURS = (
     "It heals by itself when a later tick succeeds; if it recurs, compare the profile with the "
     "provider's documentation."
 )
-_IN_THE_PROFILE = (
-    "Compare the profile with the provider's documentation and correct it; the next tick or a materialization resumes."
-)
+_IN_THE_PROFILE = "Compare the profile with the provider's documentation and correct it."
 
 
 class ProviderMisbehaved(ProviderError):  # noqa: N818 -- the design's word

@@ -10,8 +10,10 @@ from customer_pipeline.defs.schedules import customer_sync_schedule
 
 
 def tick(at: datetime) -> object:
-    with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(instance, scheduled_execution_time=at)
+    with (
+        dg.instance_for_test() as instance,
+        dg.build_schedule_context(instance, scheduled_execution_time=at) as context,
+    ):
         return customer_sync_schedule(context)
 
 
