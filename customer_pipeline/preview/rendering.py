@@ -1,7 +1,9 @@
 """A preview's report as text for a terminal."""
 
+import orjson
+
 from customer_pipeline.cache.publisher import Outcomes
-from customer_pipeline.preview.report import CustomerDifference, FieldDifference, Report
+from customer_pipeline.preview.report import FieldDifference, Report
 
 MOST_WINDOWS = 20
 
@@ -34,18 +36,21 @@ def _row(fetched: int, quarantined: int, outcomes: Outcomes) -> list[str]:
 
 
 def _sample(report: Report) -> list[str]:
-    of_all = f"{report.changed:,} of the {report.customers:,} customers concerned"
+    said = f"The documents of {report.changed:,} of the {report.customers:,} customers concerned would change"
     if not report.sample:
-        return [f"The documents of {of_all} would change."]
-    lines = [f"The documents of {of_all} would change; {len(report.sample)} of them:"]
+        return [f"{said}."]
+    lines = [f"{said}; {len(report.sample):,} of them:"]
     for customer in report.sample:
-        lines += _customer(customer)
+        lines.append(f"  {_printable(customer.id)}: {customer.change}")
+        lines += [f"    {_field(field, with_values=report.with_values)}" for field in customer.fields]
     return lines
 
 
-def _customer(customer: CustomerDifference) -> list[str]:
-    return [f"  {customer.id}: {customer.change}", *(f"    {_field(field)}" for field in customer.fields)]
+def _field(field: FieldDifference, *, with_values: bool) -> str:
+    before, after = (orjson.dumps(each).decode() if with_values else str(each) for each in (field.before, field.after))
+    return f"{_printable(field.field)} {field.change}: {before} -> {after}"
 
 
-def _field(field: FieldDifference) -> str:
-    return f"{field.field} {field.change}: {field.before} -> {field.after}"
+def _printable(name: str) -> str:
+    """Return a name of the provider's making so that a terminal takes no orders from it."""
+    return name if name.isprintable() else ascii(name)

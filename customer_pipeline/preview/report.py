@@ -70,6 +70,7 @@ class Report:
         customers: how many different customers they concern.
         changed: how many of those documents would appear, differ in more than their version, or go.
         sample: some of the latter.
+        with_values: whether the sample has values, which are personal data, or says only of what type they are.
     """
 
     replay: bool
@@ -77,6 +78,7 @@ class Report:
     customers: int
     changed: int
     sample: tuple[CustomerDifference, ...]
+    with_values: bool
 
     @property
     def outcomes(self) -> Outcomes:
@@ -97,6 +99,7 @@ class Report:
         """Return it as plain lists, dictionaries, numbers and texts."""
         return {
             "replay": self.replay,
+            "with_values": self.with_values,
             "customers": self.customers,
             "changed": self.changed,
             "total": _counts(self.fetched, self.quarantined, self.outcomes),
