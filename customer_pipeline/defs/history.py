@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph, BaseAssetNode
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from dagster._core.scheduler.instigation import SensorInstigatorData
@@ -129,7 +130,7 @@ def heal_memory(instance: dg.DagsterInstance) -> str | None:
     return newest.cursor if newest else None
 
 
-def in_progress(instance: dg.DagsterInstance, asset_graph: BaseAssetGraph[BaseAssetNode]) -> list[Window]:
+def in_progress(instance: dg.DagsterInstance, asset_graph: BaseAssetGraph[Any]) -> list[Window]:
     """Return what is queued or under way, requested backfills included: ranges that may overlap."""
     ranges = [run.windows for run in unfinished(instance) if run.windows]
     requested = instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED]))
@@ -159,7 +160,7 @@ def explanation(instance: dg.DagsterInstance, run_id: str) -> str | None:
 
 
 def shown_as_failed(
-    instance: dg.DagsterInstance, asset_graph: BaseAssetGraph[BaseAssetNode], windows: Window
+    instance: dg.DagsterInstance, asset_graph: BaseAssetGraph[Any], windows: Window
 ) -> list[Window]:
     """Return what of `windows` the UI shows as failed in `customer_cache`: ranges, oldest first."""
     asset = dg.AssetKey("customer_cache")
