@@ -8,12 +8,16 @@ from urllib.parse import urlsplit
 
 from customer_pipeline.provider.profile import Profile, ProfileError, resolve
 from customer_pipeline.variables import (
+    ALERT_SLACK_WEBHOOK_URL,
+    ALERT_SNS_TOPIC_ARN,
+    ALERT_WEBHOOK_URL,
     DAGSTER_HOME,
     LANDING_URI,
     PREFIX,
     PROVIDER_PROFILE,
     REDIS_URL,
     START,
+    WEBSERVER_URL,
     Variable,
     secret,
 )
@@ -72,6 +76,9 @@ class Settings:
         landing_uri = reader.required(LANDING_URI)
         start = reader.required(START)
         reader.optional(DAGSTER_HOME)
+        reader.optional(WEBSERVER_URL)
+        for channel in (ALERT_SLACK_WEBHOOK_URL, ALERT_WEBHOOK_URL, ALERT_SNS_TOPIC_ARN):
+            reader.optional(channel)
         prefix = reader.optional(PREFIX) or DEFAULT_PREFIX
         if reader.problems or profile is None or redis_url is None or landing_uri is None or start is None:
             raise SettingsError(reader.problems)

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _SERVER_SCHEMES = {"redis", "rediss", "redis+cluster", "rediss+cluster"}
 _INSTANT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.0+)?(?:Z|\+00:00)")
+_TOPIC_ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?")
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
 
 
@@ -112,6 +113,44 @@ def _prefix(text: str) -> str:
     return text
 
 
+def _http_url(text: str) -> str:
+    # As above: no message of urllib, which may quote a password.
+    try:
+        parts = urlsplit(text)
+        is_usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError("is no URL") from None
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError("has another scheme")
+    if not is_usable:
+        raise ValueError("names no host or port 0")
+    if parts.query or parts.fragment:
+        raise ValueError("has a query or a fragment")
+    return text.rstrip("/")
+
+
+def _webhook_url(text: str) -> str:
+    # All of it is secret: who knows the address may write there.
+    if not text.isprintable() or " " in text:
+        raise ValueError("has white space or a control character")
+    try:
+        parts = urlsplit(text)
+        is_usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError("is no URL") from None
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError("has another scheme")
+    if not is_usable:
+        raise ValueError("names no host or port 0")
+    return text
+
+
+def _topic_arn(text: str) -> str:
+    if not _TOPIC_ARN.fullmatch(text):
+        raise ValueError(f"is {text!r}")
+    return text
+
+
 def _secret(text: str) -> str:
     if text != text.strip() or not text.isprintable():
         raise ValueError("has a line break, a control character or white space around it")
@@ -153,6 +192,31 @@ PREFIX: Variable[str] = Variable(
     _prefix,
     expected="a letter or digit, then letters, digits and any of _ . : -",
     example="customer",
+)
+
+WEBSERVER_URL: Variable[str] = Variable(
+    "DAGSTER_WEBSERVER_URL",
+    _http_url,
+    expected="the http:// or https:// URL of the Dagster UI",
+    example="http://127.0.0.1:3000",
+)
+ALERT_SLACK_WEBHOOK_URL: Variable[str] = Variable(
+    "ALERT_SLACK_WEBHOOK_URL",
+    _webhook_url,
+    expected="the http:// or https:// URL of an incoming webhook of Slack",
+    example="https://hooks.slack.com/services/T00/B00/secret",
+)
+ALERT_WEBHOOK_URL: Variable[str] = Variable(
+    "ALERT_WEBHOOK_URL",
+    _webhook_url,
+    expected="the http:// or https:// URL of a receiver of JSON",
+    example="https://alerts.example.org/hook?key=secret",
+)
+ALERT_SNS_TOPIC_ARN: Variable[str] = Variable(
+    "ALERT_SNS_TOPIC_ARN",
+    _topic_arn,
+    expected="the ARN of a topic of AWS SNS",
+    example="arn:aws:sns:eu-central-2:123456789012:on-call",
 )
 
 

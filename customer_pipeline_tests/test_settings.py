@@ -225,6 +225,53 @@ def test_dagster_home_is_an_absolute_path_of_a_folder(tmp_path: Path) -> None:
     assert "no existing folder" in problems(DAGSTER_HOME=str(tmp_path / "file"))[0]
 
 
+@pytest.mark.parametrize("name", ["ALERT_SLACK_WEBHOOK_URL", "ALERT_WEBHOOK_URL"])
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (f"hooks.example.org/{PASSWORD}", "another scheme"),
+        (f"ftp://hooks.example.org/{PASSWORD}", "another scheme"),
+        (f"https:///{PASSWORD}", "names no host"),
+        (f"https://hooks.example.org:0/{PASSWORD}", "port 0"),
+        (f"https://hooks.example.org:{PASSWORD}", "is no URL"),
+        (f"https://[hooks.example.org/{PASSWORD}", "is no URL"),
+        (f"https://hooks.example.org/{PASSWORD}\n", "white space"),
+        (f"https://hooks.example.org/{PASSWORD} x", "white space"),
+    ],
+)
+def test_a_malformed_webhook_is_explained_without_showing_its_address(name: str, url: str, reason: str) -> None:
+    (problem,) = problems(**{name: url})
+
+    assert problem.startswith(f"{name}: ")
+    assert reason in problem
+    assert PASSWORD not in problem
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "on-call",
+        "arn:aws:sqs:eu-central-2:123456789012:on-call",
+        "arn:aws:sns:eu-central-2:1234:on-call",
+        "arn:aws:sns::123456789012:on-call",
+        "arn:aws:sns:eu-central-2:123456789012:",
+    ],
+)
+def test_a_malformed_topic_is_refused(arn: str) -> None:
+    assert problems(ALERT_SNS_TOPIC_ARN=arn)[0].startswith(f"ALERT_SNS_TOPIC_ARN: is '{arn}'; expected the ARN")
+
+
+def test_every_channel_of_alerts_may_be_set() -> None:
+    Settings.from_environment(
+        COMPLETE
+        | {
+            "ALERT_SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T00/B00/x",
+            "ALERT_WEBHOOK_URL": "http://user:password@alerts:8080/hook?key=x",
+            "ALERT_SNS_TOPIC_ARN": "arn:aws-us-gov:sns:us-gov-west-1:123456789012:on-call.fifo",
+        }
+    )
+
+
 @pytest.mark.parametrize("prefix", ["{customer}", "cus tomer", ":customer", "customer\n"])
 def test_a_prefix_that_would_break_the_keys_is_refused(prefix: str) -> None:
     assert "CUSTOMER_PIPELINE_PREFIX" in problems(CUSTOMER_PIPELINE_PREFIX=prefix)[0]
@@ -287,9 +334,13 @@ def test_a_url_without_credentials_is_shown_as_it_is() -> None:
 
 def test_the_variables_that_are_read_are_those_expected() -> None:
     assert asked_variables() == [
+        "ALERT_SLACK_WEBHOOK_URL",
+        "ALERT_SNS_TOPIC_ARN",
+        "ALERT_WEBHOOK_URL",
         "CUSTOMER_PIPELINE_PREFIX",
         "CUSTOMER_PIPELINE_START",
         "DAGSTER_HOME",
+        "DAGSTER_WEBSERVER_URL",
         "LANDING_URI",
         "PROVIDER_PROFILE",
         "REDIS_URL",

@@ -1,0 +1,73 @@
+"""Messages that wait for a channel to take them: at least once each, with growing pauses, for an hour at most. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from customer_pipeline.alerts.messages import Instant, Message
+
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(minutes=10)
+KEPT_FOR = timedelta(hours=1)
+
+# What a healed outage makes needless to tell: the message about the heal says it too.
+_SUPERSEDED = {"outage_started", "needs_person", "outage_returned"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Queue:
+    """What one channel has not taken yet, oldest first.
+
+    Attributes:
+        messages: what waits.
+        failures: how many tries failed since one succeeded.
+        not_before: when it is tried again; None for at once.
+    """
+
+    messages: tuple[Message, ...] = ()
+    failures: int = 0
+    not_before: Instant | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outbox:
+    """The queues of the channels, by name."""
+
+    queues: Mapping[str, Queue] = field(default_factory=dict)
+
+    def add(self, messages: Iterable[Message], *, channels: Iterable[str]) -> "Outbox":
+        """Add `messages` for each of `channels`; what waits for another channel is forgotten."""
+        new = list(messages)
+        healed = {message.outage for message in new if message.event == "outage_healed"}
+        queues = {}
+        for channel in channels:
+            queue = self.queues.get(channel, Queue())
+            waiting = [*queue.messages, *new]
+            kept = [each for each in waiting if each.event not in _SUPERSEDED or each.outage not in healed]
+            queues[channel] = replace(queue, messages=tuple(kept))
+        return Outbox(queues=queues)
+
+    def due(self, now: datetime) -> dict[str, tuple[Message, ...]]:
+        """Return what is to be tried now, by channel."""
+        return {
+            channel: queue.messages
+            for channel, queue in self.queues.items()
+            if queue.messages and (queue.not_before is None or queue.not_before <= now)
+        }
+
+    def delivered(self, channel: str, number: int) -> "Outbox":
+        """Return the outbox after `channel` has taken the first `number` of its messages."""
+        queue = self.queues[channel]
+        return self._with(channel, Queue(messages=queue.messages[number:]) if number else queue)
+
+    def failed(self, channel: str, now: datetime) -> tuple["Outbox", tuple[Message, ...]]:
+        """Return the outbox after a failed try, and the messages that are too old to be tried again."""
+        queue = self.queues[channel]
+        kept = tuple(each for each in queue.messages if now - each.at < KEPT_FOR)
+        dropped = tuple(each for each in queue.messages if each not in kept)
+        failures = queue.failures + 1
+        pause = min(FIRST_PAUSE * 2 ** min(queue.failures, 10), LONGEST_PAUSE)
+        return self._with(channel, Queue(messages=kept, failures=failures, not_before=now + pause)), dropped
+
+    def _with(self, channel: str, queue: Queue) -> "Outbox":
+        return Outbox(queues={**self.queues, channel: queue})
