@@ -1,7 +1,6 @@
-"""The command line: `customer-pipeline dev | check | sandbox`. Every failure is one clear message and an exit code."""
+"""The command line: `customer-pipeline dev | check | status | backfill | sandbox`. A failure is one clear message."""
 
 import argparse
-import contextlib
 import importlib.metadata
 import os
 import sys
@@ -10,15 +9,14 @@ from datetime import timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
+from customer_pipeline.commands import backfill
+from customer_pipeline.commands.output import MISCONFIGURED, complain, say
 from customer_pipeline.dev.environment import Ports
 from customer_pipeline.dev.home import Home, HomeInUse, HomeUnusable
 from customer_pipeline.dev.ports import PortTaken
 from customer_pipeline.provider.profile import Duration
 from customer_pipeline.sandbox.control import ControlError, clear_faults, list_faults, set_fault
 from customer_pipeline.settings import Settings, SettingsError
-
-_FAILED = 1
-_MISCONFIGURED = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,9 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = arguments.command(arguments)
     except SettingsError as error:
-        return _complain(error, code=_MISCONFIGURED)
+        return complain(error, code=MISCONFIGURED)
     except ControlError as error:
-        return _complain(error)
+        return complain(error)
     return code
 
 
@@ -49,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="say whether the environment can be used, and everything that is wrong")
     check.add_argument("--connect", action="store_true", help="ask the cache, the landing store and the provider too")
     check.set_defaults(command=_check)
+
+    backfill.add_to(commands)
 
     sandbox = commands.add_parser("sandbox", help="switch faults of the sandbox provider")
     actions = sandbox.add_subparsers(required=True, metavar="ACTION")
@@ -73,9 +73,9 @@ def _dev(arguments: argparse.Namespace) -> int:
 
     ports = Ports(ui=arguments.port, cache=arguments.cache_port, provider=arguments.provider_port)
     try:
-        run(os.environ, ports=ports, say=_say)
+        run(os.environ, ports=ports, say=say)
     except (HomeInUse, HomeUnusable, PortTaken, StackError, OSError) as error:
-        return _complain(error)
+        return complain(error)
     return 0
 
 
@@ -86,8 +86,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
         found = list(obstacles(settings))
         if found:
-            return _complain("\n".join(found))
-    _say(f"OK: {settings!r}")
+            return complain("\n".join(found))
+    say(f"OK: {settings!r}")
     return 0
 
 
@@ -105,28 +105,15 @@ def _faults(arguments: argparse.Namespace) -> int:
     url = _sandbox_url(arguments)
     faults = list_faults(url)
     for fault in faults:
-        _say(f"{fault['name']}: {fault['description']} (until {fault['until'] or 'cleared'})")
+        say(f"{fault['name']}: {fault['description']} (until {fault['until'] or 'cleared'})")
     if not faults:
-        _say(f"no fault is on at {url}")
+        say(f"no fault is on at {url}")
     return 0
 
 
 def _sandbox_url(arguments: argparse.Namespace) -> str:
     """Return the address that was given, that of the stack that runs on this home, or the default."""
     return str(arguments.url or Home.from_environment(os.environ).running().get("provider") or Ports().provider_url)
-
-
-def _complain(error: Exception | str, *, code: int = _FAILED) -> int:
-    with contextlib.suppress(OSError):
-        print(f"customer-pipeline: {error}", file=sys.stderr)
-    return code
-
-
-def _say(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except OSError:  # The terminal is gone; the end of the process would fail on what is buffered.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _port(text: str) -> int:

@@ -12,6 +12,7 @@ from customer_pipeline.provider.profile import shipped_profiles
 SANDBOX = "sandbox"
 SANDBOX_TOKEN = "sandbox-token"  # noqa: S105 -- guards invented data only
 
+_DEFAULTED = ("PROVIDER_PROFILE", "REDIS_URL", "LANDING_URI", "CUSTOMER_PIPELINE_START", "CUSTOMER_PIPELINE_PREFIX")
 _FILES = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
 
 
@@ -52,6 +53,13 @@ def has_sandbox(environ: Mapping[str, str]) -> bool:
 def has_own_instance(environ: Mapping[str, str]) -> bool:
     """Return whether the Dagster instance belongs to the stack alone."""
     return not environ.get("DAGSTER_HOME")
+
+
+def given(environ: Mapping[str, str]) -> list[str]:
+    """Return the names of the settings that `environ` has and for which the defaults would be wrong."""
+    return [
+        name for name in _DEFAULTED if environ.get(name) and not (name == "PROVIDER_PROFILE" and has_sandbox(environ))
+    ]
 
 
 def complete(environ: Mapping[str, str], *, home: Home, ports: Ports) -> dict[str, str]:

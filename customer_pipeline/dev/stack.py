@@ -1,6 +1,7 @@
 """The embedded stack in the foreground: checks, starts everything in order, says where it is, and watches."""
 
 import contextlib
+import dataclasses
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -62,7 +63,12 @@ def run(environ: Mapping[str, str], *, ports: Ports, say: Callable[[str], None])
         )
         require_free(stack.wishes())
         stack.require_stores()
-        lock.record(ui=ports.ui_url, provider=ports.provider_url if stack.sandbox else None)
+        lock.record(
+            ui=ports.ui_url,
+            provider=ports.provider_url if stack.sandbox else None,
+            ports=dataclasses.asdict(ports),
+            given=environment.given(environ),
+        )
         stack.run(held=lock.descriptor)
 
 

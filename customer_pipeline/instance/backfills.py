@@ -71,11 +71,6 @@ class Backfill:
         """Whether it has ended with every window done."""
         return self.status in SUCCEEDED
 
-    @property
-    def page(self) -> str:
-        """The path of its page in the UI."""
-        return f"/runs/b/{self.id}"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
@@ -99,6 +94,11 @@ class Request:
     def title(self) -> str:
         """What the UI shows."""
         return f"{'Replay' if self.replay else 'Backfill'} {self.tag.removesuffix(' replay')}"
+
+
+def page(backfill_id: str) -> str:
+    """Return the path of its page in the UI."""
+    return f"/runs/b/{backfill_id}"
 
 
 def known_windows(graphql: GraphQL) -> Window | None:

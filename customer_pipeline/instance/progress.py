@@ -36,18 +36,13 @@ class Progress:
         return self.total - self.done - self.failed - self.running
 
     @property
-    def failed_runs(self) -> list[PipelineRun]:
-        """The runs that failed, oldest first."""
-        return [run for run in reversed(self.runs) if run.failed]
+    def others(self) -> list[str]:
+        """How many windows are not done, by why."""
+        numbers = {"running": self.running, "waiting": self.waiting, "failed": self.failed}
+        return [f"{number} {name}" for name, number in numbers.items() if number]
 
     def __str__(self) -> str:
-        counts = {"running": self.running, "waiting": self.waiting, "failed": self.failed}
-        return ", ".join(
-            [
-                f"{self.done} of {self.total} windows done",
-                *(f"{number} {name}" for name, number in counts.items() if number),
-            ]
-        )
+        return ", ".join([f"{self.done} of {self.total} windows done", *self.others])
 
 
 def count(

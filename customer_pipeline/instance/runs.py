@@ -26,8 +26,9 @@ _RUNS = f"""query($filter: RunsFilter!, $cursor: String, $limit: Int) {{
 _EVENTS = """query($run: ID!, $cursor: String) { logsForRun(runId: $run, afterCursor: $cursor, limit: 1000) {
   ... on EventConnection { cursor hasMore events { __typename
     ... on ExecutionStepFailureEvent { error { message } failureMetadata { description } }
-    ... on RunFailureEvent { message error { message } } } }
+    ... on EngineEvent { error { message } } ... on RunFailureEvent { message } } }
   ... on PythonError { message } ... on RunNotFoundError { message } } }"""
+_TELLING = ("ExecutionStepFailureEvent", "EngineEvent", "RunFailureEvent")
 _PAGE = 100
 _PAGES = 20
 
@@ -117,9 +118,16 @@ def pipeline_run(run: Mapping[str, Any]) -> PipelineRun:
 
 
 def first_line_of_failure(graphql: GraphQL, run: PipelineRun) -> str | None:
-    """Return what a failed run says first of its cause; None if it says nothing."""
-    told = next((line for event in _events(graphql, run) if (line := _told(event))), None)
-    return told and told.strip().splitlines()[0]
+    """Return what a failed run says first of its cause; None if it says nothing.
+
+    A step knows it best. Of a run that was lost before or between its steps, Dagster knows something.
+    """
+    told: dict[str, str] = {}
+    for event in _events(graphql, run):
+        if line := _told(event):
+            told.setdefault(event["__typename"], line)
+    best = next((told[kind] for kind in _TELLING if kind in told), None)
+    return best.strip().splitlines()[0] if best and best.strip() else None
 
 
 def windows_of(tags: Mapping[str, str]) -> Window | None:
@@ -160,10 +168,11 @@ def _events(graphql: GraphQL, run: PipelineRun) -> Iterator[Mapping[str, Any]]:
 
 
 def _told(event: Mapping[str, Any]) -> str | None:
-    if event["__typename"] == "ExecutionStepFailureEvent":
-        description = (event["failureMetadata"] or {}).get("description")
-        message: str | None = (event["error"] or {}).get("message")
-        return description or message
-    if event["__typename"] == "RunFailureEvent":
+    kind = event["__typename"]
+    if kind == "ExecutionStepFailureEvent" and (description := (event["failureMetadata"] or {}).get("description")):
+        return str(description)
+    if kind == "RunFailureEvent":
         return str(event["message"])
-    return None
+    error = event.get("error") if kind in _TELLING else None
+    # The name of the error's class is its module's too.
+    return error and str(error["message"]).removeprefix("dagster._core.errors.")
