@@ -1,12 +1,13 @@
 """A deployment whose runs execute in the test's process, on real servers and a real Dagster instance."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from customer_pipeline import run_tags
 from customer_pipeline.definitions import defs
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.profile import shipped_profiles
@@ -24,19 +25,22 @@ class Deployment:
     landing: LandingStore
     profile: Path
 
-    def run(self, windows: Sequence[Window]) -> dg.ExecuteInProcessResult:
+    def run(self, windows: Sequence[Window], *, tags: Mapping[str, str] | None = None) -> dg.ExecuteInProcessResult:
         """Run the job over `windows`."""
-        return self._run(windows, None)
+        return self._run(windows, None, tags)
+
+    def tick(self, window: Window) -> dg.ExecuteInProcessResult:
+        """Run the job as the schedule does."""
+        return self.run([window], tags={run_tags.LANE: run_tags.LIVE, run_tags.PRIORITY: run_tags.LIVE_PRIORITY})
 
     def replay(self, windows: Sequence[Window]) -> dg.ExecuteInProcessResult:
         """Normalize and publish `windows` anew from what was landed."""
         return self._run(windows, ["customers", "quarantined_customers", "customer_cache"])
 
-    def _run(self, windows: Sequence[Window], assets: list[str] | None) -> dg.ExecuteInProcessResult:
-        tags = {
-            "dagster/asset_partition_range_start": windows[0].key,
-            "dagster/asset_partition_range_end": windows[-1].key,
-        }
+    def _run(
+        self, windows: Sequence[Window], assets: list[str] | None, tags: Mapping[str, str] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        tags = {run_tags.RANGE_START: windows[0].key, run_tags.RANGE_END: windows[-1].key, **(tags or {})}
         return defs.resolve_job_def("customer_sync").execute_in_process(
             instance=self.instance,
             tags=tags,
@@ -49,6 +53,12 @@ class Deployment:
         assert old in text
         self.profile.write_text(text.replace(old, new))
 
+    def tags_of(self, result: dg.ExecuteInProcessResult) -> Mapping[str, str]:
+        """The tags of a run that has ended, as the runs list shows them."""
+        run = self.instance.get_run_by_id(result.run_id)
+        assert run is not None
+        return run.tags
+
     def failure(self, result: dg.ExecuteInProcessResult) -> dg.Failure:
         """The user-facing failure of the only failed step."""
         (event,) = [event for event in result.all_events if event.is_step_failure]
@@ -58,9 +68,24 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(
+def deployment(deployed: tuple[LandingStore, Path]) -> Iterator[Deployment]:
+    """A deployment whose instance keeps its runs in memory."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Deployment(instance, *deployed)
+
+
+@pytest.fixture
+def kept_deployment(deployed: tuple[LandingStore, Path]) -> Iterator[Deployment]:
+    """A deployment whose instance keeps its runs on the disk, as schedules and sensors need it."""
+    with dg.instance_for_test() as instance:
+        yield Deployment(instance, *deployed)
+
+
+@pytest.fixture
+def deployed(
     sandbox: SandboxServer, valkey: ValkeyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Deployment]:
+) -> tuple[LandingStore, Path]:
+    """The landing store and the profile of a deployment, after its environment was set."""
     profile = tmp_path / "profile.yaml"
     profile.write_text(shipped_profiles()["sandbox"].read_text() + QUICK_RETRIES)
     landing = (tmp_path / "landing").as_uri()
@@ -69,5 +94,4 @@ def deployment(
     monkeypatch.setenv("SANDBOX_TOKEN", sandbox.TOKEN)
     monkeypatch.setenv("REDIS_URL", valkey.url)
     monkeypatch.setenv("LANDING_URI", landing)
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield Deployment(instance, LandingStore(landing), profile)
+    return LandingStore(landing), profile
