@@ -224,6 +224,94 @@ def test_a_coverage_that_never_stands_still_is_an_error(connection: Connection, 
         Contended(connection, keys=KEYS).extend([window(0)])
 
 
+def test_before_anything_is_published_a_refresh_writes_nothing(either: Connection, coverage: Coverage) -> None:
+    assert coverage.refresh(NOW) is None
+    assert not either.exists(KEYS.coverage)
+    assert not either.exists(KEYS.freshness)
+
+
+def test_a_refresh_tells_readers_of_an_outage_and_that_nothing_was_published_since(
+    either: Connection, coverage: Coverage
+) -> None:
+    with time_machine.travel(NOW, tick=False):
+        coverage.extend([window(0, 1)])
+    with time_machine.travel(NOW + timedelta(hours=1), tick=False):
+        freshness = coverage.refresh(window(3).end + timedelta(seconds=59))
+    assert freshness == Freshness(window(1).end, window(1).end, (window(2, 3),), NOW)
+    assert freshness.stale_since == window(2).end
+    assert coverage.freshness() == freshness
+    assert stored(either, "customers:freshness") == {
+        "as_of": "2026-11-23T08:10:00.000000Z",
+        "latest": "2026-11-23T08:10:00.000000Z",
+        "gaps": [{"start": "2026-11-23T08:10:00.000000Z", "end": "2026-11-23T08:30:00.000000Z"}],
+        "stale_since": "2026-11-23T08:20:00.000000Z",
+        "published_at": "2026-11-23T12:00:00.000005Z",
+    }
+    assert either.ttl("customers:freshness") == -1
+
+
+def test_a_refresh_without_an_outage_says_that_nothing_lacks(either: Connection, coverage: Coverage) -> None:
+    coverage.extend([window(0, 1)])
+    freshness = coverage.refresh(window(1).end + timedelta(minutes=9))
+    assert freshness is not None
+    assert (freshness.gaps, freshness.stale_since) == ((), None)
+    assert stored(either, "customers:freshness")["stale_since"] is None
+
+
+def test_an_old_window_that_is_published_in_an_outage_does_not_hide_it(coverage: Coverage) -> None:
+    coverage.extend([window(0), window(2)])
+    coverage.refresh(window(5).end)
+    freshness = coverage.extend([window(1)])
+    assert (freshness.latest, freshness.gaps) == (window(2).end, (window(3, 5),))
+    assert freshness.stale_since == window(3).end
+    assert coverage.extend([window(3, 5)]).gaps == ()
+
+
+@pytest.mark.parametrize("content", [None, b"not json"])
+def test_a_refresh_mends_a_freshness_that_was_lost(either: Connection, coverage: Coverage, content: bytes) -> None:
+    coverage.extend([window(0, 1)])
+    either.delete(KEYS.freshness)
+    if content:
+        either.set(KEYS.freshness, content)
+    freshness = coverage.refresh(window(2).end)
+    assert freshness == Freshness(window(1).end, window(1).end, (window(2),), window(1).end)
+    assert coverage.freshness() == freshness
+
+
+def test_a_refresh_does_not_undo_a_publication_at_the_same_time(valkey: ValkeyServer, connection: Connection) -> None:
+    """The refresh stands between reading and writing while the publication does both."""
+    refresh_is_between, publication_is_done = threading.Event(), threading.Event()
+
+    class Slow(Coverage):
+        def _gaps(self, intervals: list[Window], until: datetime) -> list[Window]:
+            if not refresh_is_between.is_set():
+                refresh_is_between.set()
+                assert publication_is_done.wait(timeout=10)
+            return super()._gaps(intervals, until)
+
+    Coverage(connection, keys=KEYS).extend([window(0)])
+    with connect(valkey.url) as other, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(Slow(other, keys=KEYS).refresh, window(2).end)
+        assert refresh_is_between.wait(timeout=10)
+        with time_machine.travel(NOW, tick=False):
+            Coverage(connection, keys=KEYS).extend([window(1)])
+        publication_is_done.set()
+        refreshed = slow.result(timeout=10)
+    assert refreshed == Freshness(window(1).end, window(1).end, (window(2),), NOW)
+    assert Coverage(connection, keys=KEYS).freshness() == refreshed
+
+
+def test_a_refresh_that_is_always_overtaken_is_an_error(connection: Connection) -> None:
+    class Overtaken(Coverage):
+        def _gaps(self, intervals: list[Window], until: datetime) -> list[Window]:
+            Coverage(connection, keys=KEYS).extend([window(0)])
+            return super()._gaps(intervals, until)
+
+    Coverage(connection, keys=KEYS).extend([window(0)])
+    with pytest.raises(CacheUnavailable, match="changed without end"):
+        Overtaken(connection, keys=KEYS).refresh(NOW)
+
+
 RANGES = st.lists(
     st.tuples(st.integers(0, 20), st.integers(0, 4)).map(lambda pair: window(pair[0], sum(pair))),
     min_size=1,
