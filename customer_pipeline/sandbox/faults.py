@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from customer_pipeline import timestamps
-from customer_pipeline.sandbox.query import BadRequestError
+from customer_pipeline.sandbox.query import BadRequestError, parse_instant
+from customer_pipeline.sandbox.store import Bounds
 
 FOREIGN = "http://foreign.invalid"
 FAULTS = {
@@ -55,6 +56,7 @@ class Fault:
         probability: how likely it strikes a request.
         after: how many requests it still lets pass.
         times: how many requests it still strikes; None is all.
+        holding: strikes only lists whose bounds hold this instant, in microseconds; None is every request.
         options: what its description names.
         cleared: whether it was switched off; an exhausted fault waits for that too.
     """
@@ -64,12 +66,22 @@ class Fault:
     probability: float = 1.0
     after: int = 0
     times: int | None = None
+    holding: int | None = None
     options: dict[str, str] = field(default_factory=dict)
     cleared: bool = False
 
     def number(self, name: str, default: float) -> float:
         """Return an option as a number."""
         return float(self.options.get(name, default))
+
+    def concerns(self, bounds: Bounds | None) -> bool:
+        """Return whether a request with these bounds may be struck; None are those of a request for no list."""
+        if self.holding is None:
+            return True
+        if bounds is None:
+            return False
+        begun = bounds.since is None or bounds.since <= self.holding
+        return begun and (bounds.until is None or self.holding < bounds.until)
 
     @property
     def is_exhausted(self) -> bool:
@@ -115,6 +127,7 @@ class Faults:
                 probability=float(options.pop("probability", "1")),
                 after=int(options.pop("after", "0")),
                 times=int(options.pop("times")) if "times" in options else None,
+                holding=parse_instant(options.pop("holding")) if "holding" in options else None,
                 options=options,
             )
             for option in ("seconds", "chunks", "pause", "count", "total"):
@@ -150,10 +163,10 @@ class Faults:
         """Return every fault that is switched on."""
         return [fault for name in self._faults if (fault := self.active(name))]
 
-    def strike(self, name: str) -> Fault | None:
-        """Return the fault if it strikes the present request, and count that."""
+    def strike(self, name: str, bounds: Bounds | None = None) -> Fault | None:
+        """Return the fault if it strikes the present request, for a list with these bounds, and count that."""
         fault = self.active(name)
-        if fault is None:
+        if fault is None or not fault.concerns(bounds):
             return None
         if fault.after > 0:
             fault.after -= 1

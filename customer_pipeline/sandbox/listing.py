@@ -59,9 +59,10 @@ class Listing:
         listing = parse_query(query)
         pagination.check_style(style, listing)
         self._world.advance()
-        if self._faults.strike("filter_ignored"):
+        asked = listing.bounds
+        if self._faults.strike("filter_ignored", asked):
             listing = replace(listing, bounds=Bounds())
-        loop = self._faults.strike("looping_cursor")
+        loop = self._faults.strike("looping_cursor", asked)
         place = self._place(style, query, listing=listing, loop=loop)
         rows = self._page(listing, place, more=1)
         page, more = rows[: listing.size], len(rows) > listing.size
@@ -70,16 +71,16 @@ class Listing:
             cursor = query.get(pagination.CURSOR) or cursor
         elif not more:
             cursor = None
-        if self._faults.strike("page_repeats"):
+        if self._faults.strike("page_repeats", asked):
             page = self._page(listing, Place())
         total = self._world.store.count(listing.bounds) if listing.total else None
-        if self._faults.strike("empty_200"):
+        if self._faults.strike("empty_200", asked):
             page, cursor, total = [], None, 0 if listing.total else None
-        if foreign := self._faults.strike("foreign_link"):
+        if foreign := self._faults.strike("foreign_link", asked):
             url = f"{foreign.options.get('to', FOREIGN)}/customers"
         sign = pagination.signpost(style, query, listing=listing, cursor=cursor, total=total, url=url)
         answer = _answer(page, listing, sign)
-        if page and (fault := self._faults.strike("edits_during_walk")):
+        if page and (fault := self._faults.strike("edits_during_walk", asked)):
             edits.strike(self._world, fault, style=style, listing=listing, page=page)
         return answer
 

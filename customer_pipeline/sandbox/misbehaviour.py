@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 
+from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from customer_pipeline.sandbox import wire
 from customer_pipeline.sandbox.bad_answers import BAD_ANSWERS
 from customer_pipeline.sandbox.faults import Fault, Faults
+from customer_pipeline.sandbox.query import BadRequestError, parse_query
+from customer_pipeline.sandbox.store import Bounds
 
 CONTROL = "/_sandbox/"
 _POLL_SECONDS = 0.05
@@ -24,22 +27,24 @@ class Misbehaviour:
         """Serve one request, or fail to."""
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
             await self._application(scope, receive, send)
-        elif self._faults.strike("down"):
+            return
+        asked = _bounds(scope)
+        if self._faults.strike("down", asked):
             await wire.hang_up(scope, receive)
-        elif fault := self._faults.strike("hang"):
+        elif fault := self._faults.strike("hang", asked):
             await self._hang(fault, scope, receive)
-        elif answer := self._bad_answer(scope):
+        elif answer := self._bad_answer(scope, asked):
             await answer(scope, receive, send)
-        elif fault := self._faults.strike("slow"):
+        elif fault := self._faults.strike("slow", asked):
             await self._dribble(fault, scope, receive, send)
-        elif fault := self._faults.strike("truncated"):
+        elif fault := self._faults.strike("truncated", asked):
             await self._truncate(fault, scope, receive, send)
         else:
             await self._application(scope, receive, send)
 
-    def _bad_answer(self, scope: Scope) -> ASGIApp | None:
+    def _bad_answer(self, scope: Scope, asked: Bounds | None) -> ASGIApp | None:
         for name, answer in BAD_ANSWERS.items():
-            if fault := self._faults.strike(name):
+            if fault := self._faults.strike(name, asked):
                 return answer(fault, self._faults, scope)
         return None
 
@@ -83,3 +88,11 @@ class Misbehaviour:
 
         await self._application(scope, receive, keep)
         return messages[0], b"".join(message.get("body", b"") for message in messages[1:])
+
+
+def _bounds(scope: Scope) -> Bounds | None:
+    """Return what a request for a list is bounded by; None for one that is refused anyway."""
+    try:
+        return parse_query(QueryParams(scope["query_string"])).bounds
+    except BadRequestError:
+        return None

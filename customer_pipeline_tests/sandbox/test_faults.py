@@ -278,6 +278,25 @@ def test_a_fault_lets_some_requests_pass_and_strikes_some(sandbox: RunningSandbo
     assert [sandbox.get(LIST).status_code for _ in range(7)] == [200, 200, 500, 500, 500, 200, 200]
 
 
+def test_a_fault_of_an_instant_strikes_the_lists_whose_bounds_hold_it(sandbox: RunningSandbox) -> None:
+    sandbox.fault("error_500", holding="2026-11-23T12:00:00Z")
+    noon, later = "2026-11-23T12:00:00Z", "2026-11-23T12:10:00Z"
+
+    def statuses(**bounds: str) -> int:
+        return sandbox.get(LIST, **bounds).status_code
+
+    assert statuses() == 500
+    assert statuses(updated_from=noon, updated_to=later) == 500
+    assert statuses(updated_from="2026-11-23T11:50:00Z", updated_to=noon) == 200
+    assert statuses(updated_from=later) == 200
+    assert statuses(updated_from="no instant") == 400
+    sandbox.clear()
+    sandbox.fault("filter_ignored", holding="2026-11-23T11:55:00Z")
+    everything = sandbox.get(LIST).json()["items"]
+    assert sandbox.get(LIST, updated_from="2026-11-23T11:50:00Z", updated_to=noon).json()["items"] == everything
+    assert sandbox.get(LIST, updated_from=noon, updated_to=noon).json()["items"] == []
+
+
 def test_a_fault_strikes_with_its_probability(sandbox: RunningSandbox) -> None:
     sandbox.fault("error_500", probability=0)
     assert {sandbox.get(LIST).status_code for _ in range(5)} == {200}
@@ -308,6 +327,7 @@ def test_control_is_spared_by_every_fault(sandbox: RunningSandbox, name: str) ->
         ("DELETE", "/faults/earthquake", 404),
         ("POST", "/faults/down?for=soon", 400),
         ("POST", "/faults/down?probability=often", 400),
+        ("POST", "/faults/down?holding=noon", 400),
         ("POST", "/faults/slow?seconds=long", 400),
     ],
 )
