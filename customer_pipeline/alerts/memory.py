@@ -1,7 +1,6 @@
 """The sensor's cursor: what the alerts remember, as JSON."""
 
 from dataclasses import dataclass, field
-from typing import Self
 
 from pydantic import TypeAdapter
 
@@ -17,13 +16,16 @@ class Memory:
     outbox: Outbox = field(default_factory=Outbox)
 
     @classmethod
-    def parse(cls, cursor: str | None) -> Self:
+    def parse(cls, cursor: str | None) -> "Memory":
         """Return what `dump` wrote; without it, or where it is not readable, an empty memory."""
         try:
-            return TypeAdapter(cls).validate_json(cursor or "{}")
+            return _FORM.validate_json(cursor or "{}")
         except (ValueError, TypeError, KeyError):
             return cls()
 
     def dump(self) -> str:
         """Return it as the text of a cursor."""
-        return TypeAdapter(type(self)).dump_json(self).decode()
+        return _FORM.dump_json(self).decode()
+
+
+_FORM = TypeAdapter(Memory)

@@ -51,7 +51,8 @@ def _give_up(state: State, seen: Observation) -> tuple[State, list[Message]]:
 
 
 def _rest(state: State, seen: Observation) -> State:
-    return state if seen.gaps is None else replace(state, sound_at=seen.now)
+    sound = seen.gaps is not None and not missed(state, seen)
+    return replace(state, sound_at=seen.now) if sound else state
 
 
 def _start(state: State, trouble: Trouble, seen: Observation) -> tuple[State, list[Message]]:

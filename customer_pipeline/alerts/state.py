@@ -41,7 +41,7 @@ class State:
     Attributes:
         outage: the one that lasts, if any.
         given_up: the windows that were told as given up, as long as they lack.
-        sound_at: when nothing was wrong last.
+        sound_at: when everything that was due was published last.
         unreadable_since: since when the cache cannot be read.
         first_publication: when this instance first published anything; what was due before is left to the first load.
     """

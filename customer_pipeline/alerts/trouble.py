@@ -32,10 +32,8 @@ def present(state: State, seen: Observation) -> Trouble | None:
     live = seen.live
     if live and live.cause and common([live.windows], _lacking(state, seen)):
         return Trouble(cause=live.cause, since=live.since, run_id=live.id)
-    newest = floor(seen.now - LATE_AFTER)
-    if between(_counted(state, seen), newest - WINDOW_LENGTH, newest):
-        return late(state, seen)
-    return None
+    newest = Window(floor(seen.now - LATE_AFTER) - WINDOW_LENGTH, floor(seen.now - DUE_AFTER))
+    return late(state, seen) if common([newest], _counted(state, seen)) == [newest] else None
 
 
 def late(state: State, seen: Observation) -> Trouble | None:
@@ -45,7 +43,8 @@ def late(state: State, seen: Observation) -> Trouble | None:
         return None
     due = windows[0].start + WINDOW_LENGTH
     # What was published and got lost was due long before anything was wrong.
-    return Trouble(cause=Cause(MISSED), since=max(due, state.sound_at or due))
+    sound = state.sound_at - DUE_AFTER if state.sound_at else due
+    return Trouble(cause=Cause(MISSED), since=max(due, sound))
 
 
 def missed(state: State, seen: Observation) -> list[Window]:
