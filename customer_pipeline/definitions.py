@@ -10,16 +10,16 @@ from customer_pipeline.defs.publication import customer_cache
 from customer_pipeline.defs.resources import CacheResource, LandingResource, ProviderResource
 from customer_pipeline.defs.schedules import customer_sync_schedule
 
-cache = CacheResource(url=dg.EnvVar("REDIS_URL"), prefix=settings.prefix)
-
 defs = dg.Definitions(
     assets=[raw_customers, normalization, customer_cache],
     jobs=[customer_sync],
     schedules=[customer_sync_schedule],
     resources={
-        "provider": ProviderResource(profile=dg.EnvVar("PROVIDER_PROFILE"), cache=cache),
+        "provider": ProviderResource(
+            profile=dg.EnvVar("PROVIDER_PROFILE"), cache_url=dg.EnvVar("REDIS_URL"), cache_prefix=settings.prefix
+        ),
         "landing": LandingResource(uri=dg.EnvVar("LANDING_URI")),
-        "cache": cache,
+        "cache": CacheResource(url=dg.EnvVar("REDIS_URL"), prefix=settings.prefix),
     },
     # Backfills run outside the job, so the executor stands here. A run in one process takes about a second where a
     # process for each step takes fifteen.

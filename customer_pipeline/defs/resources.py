@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 
 import dagster as dg
 from pydantic import Field
@@ -39,12 +40,25 @@ class CacheResource(dg.ConfigurableResource[Publisher]):
         finally:
             connection.close()
 
+    @contextmanager
+    def reader(self) -> Iterator[Coverage]:
+        """Open one connection for one evaluation of a sensor, which has a minute for all that it does."""
+        connection = connect(self.url, connect_timeout=timedelta(seconds=2), answer_timeout=timedelta(seconds=5))
+        try:
+            yield Coverage(connection, keys=CacheKeys(self.prefix), start=settings.start)
+        finally:
+            connection.close()
+
 
 class ProviderResource(dg.ConfigurableResource[ProviderClient]):
     """The provider's HTTP API. The secrets that the profile names are read from the environment of the run."""
 
     profile: str = Field(description="Path of a profile, or the name of a shipped one.")
-    cache: CacheResource = Field(description="Where requests are counted over all runs, if the profile names limits.")
+    cache_url: str = Field(
+        description="URL of the cache, where requests are counted over all runs if the profile names limits.",
+        json_schema_extra={"dagster__is_secret": True},
+    )
+    cache_prefix: str = Field(default="customer", description="What the cache's keys start with.")
 
     def load(self) -> Profile:
         """Return the profile as it is in the file now."""
@@ -64,7 +78,7 @@ class ProviderResource(dg.ConfigurableResource[ProviderClient]):
         """
         profile = self.load()
         with (
-            open_budget(profile, url=self.cache.url, prefix=self.cache.prefix, background=background) as permits,
+            open_budget(profile, url=self.cache_url, prefix=self.cache_prefix, background=background) as permits,
             ExitStack() as stack,
         ):
             count = min(most, profile.limits.at_once(background=background))
