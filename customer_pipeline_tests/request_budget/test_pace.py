@@ -46,6 +46,14 @@ def test_no_period_sees_more_requests_than_the_limit_and_background_gets_three_q
     assert most_in_a_period([at for at, background in allowed if background], period) <= math.ceil(requests * 3 / 4)
 
 
+@pytest.mark.parametrize("requests", [1, 2, 4, 5, 10, 20, 100])
+def test_those_who_ask_all_the_time_stay_below_it_too(requests: int) -> None:
+    period = timedelta(seconds=1)
+    for background, most in ((False, requests), (True, math.ceil(requests * 3 / 4))):
+        allowed = admitted(requests, period, [(1, background)] * 3000)
+        assert most_in_a_period([at for at, _ in allowed], period) <= most
+
+
 @pytest.mark.parametrize("requests", [1, 2, 5, 10, 100, 5000])
 def test_the_limit_is_nearly_used_up_by_those_who_ask_all_the_time(requests: int) -> None:
     period = timedelta(seconds=10)
