@@ -47,14 +47,15 @@ def explained(context: dg.AssetExecutionContext, *windows: Window) -> Iterator[N
 def _failure(context: dg.AssetExecutionContext, error: Exception, windows: tuple[Window, ...]) -> dg.Failure:
     cause = cause_of(error)
     concerned = cause.windows or windows
-    where = "...".join(dict.fromkeys([concerned[0].key, concerned[-1].key])) if concerned else "no window yet"
+    keys = "...".join(dict.fromkeys([concerned[0].key, concerned[-1].key])) if concerned else None
+    where = f"window {keys}" if keys else "no window yet"
     is_last = not cause.retryable or context.retry_number + 1 == _TRIES
     since = _mark(context, cause, concerned) if is_last else None
     outlook = _outlook(context, cause) if is_last else "tried again within this run"
     facts: dict[str, str | int | float | dg.MetadataValue] = {
         "kind": cause.kind,
         "error": type(error).__name__,
-        "window": where,
+        "window": keys or "none",
         "reason": cause.reason,
         "permanent": cause.permanent,
         "tried": _tried(context, cause),
@@ -71,7 +72,7 @@ def _told(cause: Cause, *, since: datetime | None, where: str, outlook: str) -> 
     lasting = f" since {outages.said_at(since)}" if since else ""
     reason = "; ".join(line.strip() for line in cause.reason.splitlines())
     tried = f", {cause.tried}" if cause.tried else ""
-    return f"{run_tags.SAID[cause.kind]}{lasting} (window {where}): {reason}{tried}; {outlook}"
+    return f"{run_tags.SAID[cause.kind]}{lasting} ({where}): {reason}{tried}; {outlook}"
 
 
 def _outlook(context: dg.AssetExecutionContext, cause: Cause) -> str:
