@@ -227,7 +227,8 @@ def test_a_profile_with_several_problems_is_still_one_line() -> None:
         with explained(context):
             raise ProfileError("profile.yaml: name: missing\nprofile.yaml: list.path: missing")
 
-    result = dg.materialize([failing], raise_on_error=False, instance=dg.DagsterInstance.ephemeral())
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([failing], raise_on_error=False, instance=instance)
     (event,) = [event for event in result.all_events if event.is_step_failure]
     data = event.step_failure_data.user_failure_data
     assert data is not None
