@@ -98,7 +98,7 @@ def _headline(message: Message) -> str:
 
 def _sentences(message: Message) -> list[str]:
     cause = _cause(message)
-    since = f"The cache has been stale since {_at(message.since)}." if message.since else ""
+    since = f"Stale since {_at(message.since)}." if message.since else ""
     missing = f"Missing: {_windows(message.windows)}." if message.windows else "No window is missing yet."
     match message.event:
         case "windows_given_up":

@@ -125,7 +125,10 @@ def test_a_body_of_a_redirect_is_not_read_either() -> None:
 def test_headers_that_drip_hold_the_round_no_longer_than_allowed_and_one_thread_at_most() -> None:
     with Receiver() as receiver, Receiver() as quick:
         receiver.answer_with(receiver.drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"))
-        batches = [(Slack(receiver.url), [LETTER, LETTER]), (Webhook(quick.url), [LETTER, LETTER])]
+        batches: list[tuple[Channel, list[Letter]]] = [
+            (Slack(receiver.url), [LETTER, LETTER]),
+            (Webhook(quick.url), [LETTER, LETTER]),
+        ]
         started = time.monotonic()
         slow, fast = send_all(batches, within=timedelta(seconds=1))
         assert time.monotonic() - started < 2

@@ -1,0 +1,132 @@
+"""What waits for a channel: how long, in which order, and when it is given up."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from customer_pipeline.alerts.channels import Webhook
+from customer_pipeline.alerts.delivery import deliver
+from customer_pipeline.alerts.memory import Memory
+from customer_pipeline.alerts.messages import Event, Message
+from customer_pipeline.alerts.outbox import KEPT_FOR, Outbox
+from customer_pipeline.alerts.texts import Sender
+from customer_pipeline_tests.alerts.receivers import OK, Receiver
+from customer_pipeline_tests.alerts.scenes import at, span
+
+SENDER = Sender(name="crm")
+FAILS = b"HTTP/1.1 500 Error\r\n\r\n"
+
+
+def message(event: Event, minute: float, *, outage: float = 0) -> Message:
+    return Message(event=event, at=at(minute), outage=at(outage), since=at(outage), cause="provider_unavailable")
+
+
+def test_every_channel_gets_every_message_and_what_was_taken_does_not_wait() -> None:
+    with Receiver() as one, Receiver() as other:
+        channels = [Webhook(one.url, name="one"), Webhook(other.url, name="other")]
+        outbox, problems = deliver(
+            Outbox(), [message("outage_started", 1)], channels=channels, sender=SENDER, now=at(1)
+        )
+        outbox, more = deliver(outbox, [], channels=channels, sender=SENDER, now=at(2))
+    assert [body["event"] for body in [*one.bodies, *other.bodies]] == ["outage_started"] * 2
+    assert problems == more == []
+    assert outbox.due(at(60)) == {}
+
+
+def test_a_channel_that_fails_is_tried_again_alone_with_growing_pauses_until_it_takes_the_same_message() -> None:
+    with Receiver(FAILS, FAILS, FAILS, OK) as failing, Receiver() as sound:
+        channels = [Webhook(failing.url, name="failing"), Webhook(sound.url, name="sound")]
+        outbox, tried = Outbox(), []
+        for half_minute in range(40):
+            now = at(half_minute / 2)
+            new = [message("outage_started", 0)] if half_minute == 0 else []
+            outbox, problems = deliver(outbox, new, channels=channels, sender=SENDER, now=now)
+            if problems:
+                tried.append(half_minute / 2)
+                assert problems == ["the alert was not delivered to failing: it answered 500"]
+            outbox = Memory.parse(Memory(outbox=outbox).dump()).outbox
+    assert tried == [0, 0.5, 1.5]
+    assert len(failing.bodies) == 4
+    assert len({body["id"] for body in failing.bodies}) == 1
+    assert len(sound.bodies) == 1
+
+
+def test_after_an_hour_a_message_is_dropped_and_that_is_said() -> None:
+    with Receiver(FAILS) as receiver:
+        channels = [Webhook(receiver.url)]
+        outbox, said = Outbox(), []
+        for half_minute in range(240):
+            new = [message("outage_started", 0)] if half_minute == 0 else []
+            outbox, problems = deliver(outbox, new, channels=channels, sender=SENDER, now=at(half_minute / 2))
+            said += problems
+    assert said[-1] == "webhook never took 'crm: provider unavailable'; dropped"
+    assert len(said) == len(receiver.bodies) + 1
+    assert 6 <= len(receiver.bodies) <= 15
+    assert outbox.due(at(1000)) == {}
+
+
+def test_a_message_that_never_had_its_turn_is_tried_once_however_old_it_is() -> None:
+    with Receiver() as receiver:
+        old = message("outage_started", 0)
+        _, problems = deliver(Outbox(), [old], channels=[Webhook(receiver.url)], sender=SENDER, now=at(600))
+    assert problems == []
+    assert len(receiver.bodies) == 1
+
+
+def test_of_an_outage_that_has_healed_only_the_heal_is_told_to_a_channel_that_knew_of_nothing() -> None:
+    started, given_up = message("outage_started", 1), message("windows_given_up", 2)
+    outbox = Outbox().add([started, message("needs_person", 1), given_up], channels=["late", "quick"])
+    outbox = outbox.delivered("quick", 3)
+    healed, next_one = message("outage_healed", 3), message("outage_started", 4, outage=4)
+    outbox = outbox.add([healed, next_one], channels=["late", "quick"])
+    assert outbox.due(at(5)) == {"late": (given_up, healed, next_one), "quick": (healed, next_one)}
+
+
+def test_what_waits_for_a_channel_that_is_no_longer_configured_is_forgotten() -> None:
+    outbox = Outbox().add([message("outage_started", 1)], channels=["slack", "sns"]).add([], channels=["sns"])
+    assert list(outbox.due(at(1))) == ["sns"]
+
+
+def test_messages_wait_in_the_cursor_whole() -> None:
+    whole = Message(
+        event="outage_healed",
+        at=at(3.25),
+        outage=at(1),
+        since=at(0.5),
+        cause="missed",
+        permanent=False,
+        windows=3,
+        given_up=(span(10, 30),),
+        customers_changed=12,
+        run_id="run",
+    )
+    memory = Memory(outbox=Outbox().add([whole], channels=["slack"]).failed("slack", at(4))[0])
+    assert Memory.parse(memory.dump()) == memory
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(1, 20)), max_size=40))
+def test_nothing_is_lost_before_its_hour_is_over_and_everything_is_gone_soon_after(
+    steps: list[tuple[bool, int, int]],
+) -> None:
+    outbox, now, number = Outbox(), at(0), 0
+    waiting: list[Message] = []
+    for works, new, minutes in steps:
+        now += timedelta(minutes=minutes)
+        fresh = [message("windows_given_up", number + each / 10) for each in range(new)]
+        number += new
+        fresh = [Message(event=each.event, at=now, run_id=str(number), windows=n) for n, each in enumerate(fresh)]
+        waiting += fresh
+        outbox = outbox.add(fresh, channels=["slack"])
+        due = outbox.due(now).get("slack", ())
+        if not due:
+            continue
+        assert list(due) == waiting
+        if works:
+            outbox, waiting = outbox.delivered("slack", len(due)), []
+        else:
+            outbox, dropped = outbox.failed("slack", now)
+            assert all(now - each.at >= KEPT_FOR for each in dropped)
+            waiting = [each for each in waiting if each not in dropped]
+            assert all(now - each.at < KEPT_FOR for each in waiting)
+            assert list(outbox.due(now + timedelta(minutes=10)).get("slack", ())) == waiting
