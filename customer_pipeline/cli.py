@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
-from customer_pipeline.commands import backfill
+from customer_pipeline.commands import backfill, status
 from customer_pipeline.commands.output import MISCONFIGURED, complain, say
 from customer_pipeline.dev.environment import Ports
 from customer_pipeline.dev.home import Home, HomeInUse, HomeUnusable
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--connect", action="store_true", help="ask the cache, the landing store and the provider too")
     check.set_defaults(command=_check)
 
+    status.add_to(commands)
     backfill.add_to(commands)
 
     sandbox = commands.add_parser("sandbox", help="switch faults of the sandbox provider")
