@@ -120,6 +120,12 @@ def first_publication(instance: dg.DagsterInstance) -> datetime | None:
     return datetime.fromtimestamp(first[0].timestamp, UTC) if first else None
 
 
+def last_ingestion(instance: dg.DagsterInstance) -> datetime | None:
+    """Return when a window was ingested last; None before the first."""
+    event = instance.get_latest_materialization_event(dg.AssetKey("raw_customers"))
+    return datetime.fromtimestamp(event.timestamp, UTC) if event else None
+
+
 def heal_memory(instance: dg.DagsterInstance) -> str | None:
     """Return the cursor of the sensor that heals; None before its first evaluation."""
     states = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
@@ -159,9 +165,7 @@ def explanation(instance: dg.DagsterInstance, run_id: str) -> str | None:
     return None
 
 
-def shown_as_failed(
-    instance: dg.DagsterInstance, asset_graph: BaseAssetGraph[Any], windows: Window
-) -> list[Window]:
+def shown_as_failed(instance: dg.DagsterInstance, asset_graph: BaseAssetGraph[Any], windows: Window) -> list[Window]:
     """Return what of `windows` the UI shows as failed in `customer_cache`: ranges, oldest first."""
     asset = dg.AssetKey("customer_cache")
     partitions = asset_graph.get(asset).partitions_def
