@@ -9,12 +9,13 @@ from pathlib import Path
 
 from benchmarks.bench import Bench, Sizes
 from benchmarks.memory import memory
+from benchmarks.parallel import parallel
 from benchmarks.report import Report
 from benchmarks.rig import describe_cores, pin_pipeline
 from benchmarks.speed import materialization, publication, stages
 
 MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
-    measure.__name__: measure for measure in (stages, publication, materialization, memory)
+    measure.__name__: measure for measure in (stages, publication, materialization, parallel, memory)
 }
 
 

@@ -53,10 +53,10 @@ def raw_batches(count: int, *, size: int) -> list[pa.RecordBatch]:
 class Sandbox(ServerProcess):
     """The sandbox provider, whose customers never change again; its state is a file in `folder`."""
 
-    def __init__(self, folder: Path, *, customers: int) -> None:
+    def __init__(self, folder: Path, *, customers: int, span: Window = WINDOW) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         state = folder / "sandbox.sqlite"
-        _fill(state, customers)
+        _fill(state, customers, span)
         port = free_port()
         command = [sys.executable, "-m", "customer_pipeline.sandbox", "--port", str(port), "--state", str(state)]
         super().__init__(
@@ -72,18 +72,18 @@ class Sandbox(ServerProcess):
         return {"SANDBOX_URL": f"http://127.0.0.1:{self.port}", "SANDBOX_TOKEN": DEFAULT_TOKEN}
 
 
-def _fill(state: Path, customers: int) -> None:
+def _fill(state: Path, customers: int, span: Window) -> None:
     store = Store(str(state))
     with store.transaction():
         for name, value in {"seed": _SEED, "next_change": 1, "next_due": 0}.items():
             store.set(name, value)
-        store.insert(_rows(customers))
+        store.insert(_rows(customers, span))
     store.close()
 
 
-def _rows(count: int) -> Iterator[Row]:
-    """Invent customers whose `updated_at` are spread over the window; none is deleted, so each has a document."""
-    start, end = (epoch_milliseconds(bound) * 1000 for bound in (WINDOW.start, WINDOW.end))
+def _rows(count: int, span: Window = WINDOW) -> Iterator[Row]:
+    """Invent customers whose `updated_at` are spread over the span; none is deleted, so each has a document."""
+    start, end = (epoch_milliseconds(bound) * 1000 for bound in (span.start, span.end))
     for number in range(1, count + 1):
         updated_at = start + (number - 1) * (end - start) // count
         created_at = start - number % 1500 * _DAY

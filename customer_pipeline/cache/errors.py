@@ -73,7 +73,10 @@ _REJECTED = {
     ),
     "NOPERM": (
         "the cache user lacks a permission",
-        "Grant it ~PREFIX:* ~PREFIXs:* +@read +@write +@scripting +@connection +info, in a cluster +cluster|slots too.",
+        (
+            "Grant it ~PREFIX:* ~PREFIXs:* +@read +@write +@scripting +@connection +info, in a cluster +cluster|slots "
+            "too, with limits in the profile +time."
+        ),
     ),
     "WRONGTYPE": (
         "a key of the cache holds a value of another type",

@@ -62,6 +62,22 @@ class Limits(Strict):
             raise ValueError("limits.period must be 1s or longer; divide limits.requests in proportion")
         return self
 
+    def require_patience(self, retry: Retry) -> None:
+        """Look whether requests can wait for their turn.
+
+        Raises:
+            ValueError: if the retry budget ends before it comes.
+        """
+        if self.requests is None or self.period is None:
+            return
+        # A run that is not live waits nearly that long, even when it is the only one.
+        wait = 2 * self.period / self.requests
+        if retry.budget < wait:
+            raise ValueError(
+                f"limits.requests is so small that a request may wait {wait.total_seconds():g} s for its turn; "
+                "raise retry.budget to more than that"
+            )
+
     @property
     def counted(self) -> bool:
         """Whether requests are counted over all runs, which takes the cache."""

@@ -178,6 +178,11 @@ class Profile(CustomerMapping):
             raise ValueError("pagination.order: ascending needs `{since}` in list.query, to continue by value")
         return self
 
+    @model_validator(mode="after")
+    def _turns_come_in_time(self) -> Self:
+        self.limits.require_patience(self.retry)
+        return self
+
     @field_validator("base_url")
     @classmethod
     def _base_url_is_one(cls, value: str) -> str:

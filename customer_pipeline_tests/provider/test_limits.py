@@ -56,6 +56,13 @@ def test_each_mistake_is_named(content: dict[str, Any], said: str) -> None:
         Limits.model_validate(content)
 
 
+def test_a_profile_whose_requests_could_not_wait_for_their_turn_is_refused() -> None:
+    limits = {"requests": 10, "period": "1h"}
+    with pytest.raises(ValidationError, match=r"may wait 720 s for its turn; raise retry\.budget"):
+        profile("http://127.0.0.1:9", limits=limits, retry={"budget": "719s"})
+    assert profile("http://127.0.0.1:9", limits=limits, retry={"budget": "12m"}).limits.requests == 10
+
+
 def test_the_sandbox_is_shipped_with_limits_that_let_a_range_be_fetched_in_parallel() -> None:
     limits = load_profile("sandbox").limits
     assert limits.concurrent is not None
