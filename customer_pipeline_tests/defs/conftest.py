@@ -37,6 +37,14 @@ class Deployment:
         """Normalize and publish `windows` anew from what was landed."""
         return self._run(windows, ["customers", "quarantined_customers", "customer_cache"])
 
+    def land(self, windows: Sequence[Window]) -> None:
+        """Ingest and normalize `windows`."""
+        assert self._run(windows, ["raw_customers", "customers", "quarantined_customers"]).success
+
+    def publish(self, windows: Sequence[Window]) -> dg.ExecuteInProcessResult:
+        """Publish what was landed of `windows`."""
+        return self._run(windows, ["customer_cache"])
+
     def _run(
         self, windows: Sequence[Window], assets: list[str] | None, tags: Mapping[str, str] | None = None
     ) -> dg.ExecuteInProcessResult:
