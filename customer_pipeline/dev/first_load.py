@@ -1,50 +1,47 @@
-"""The first load: asks for the windows that are missing, newest first, so that a start needs no click.
+"""The first load: asks for the newest hour at the start of the stack, so that there is soon something to see.
 
-The schedule asks for new windows only. Those that were missed are filled by a backfill, and by this at every start.
+The newest window is also the proof after which the heal publishes whatever else is missing; a stack that was off would
+wait for the next tick without it.
 """
 
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from customer_pipeline import run_tags
 from customer_pipeline.instance.webserver import Webserver, WebserverError, first_and_last_key
-from customer_pipeline.windows import WINDOW_LENGTH, Window, contiguous, subtract
+from customer_pipeline.windows import Window, subtract
 
-LARGEST_RANGE = 144 * WINDOW_LENGTH
-# The first run is short, so that there is soon something to see.
-FIRST_RANGE = timedelta(hours=1)
-TAGS = {"pipeline": "customer_pipeline"}
+LONGEST_RANGE = timedelta(hours=1)
+# With no priority of its own it goes before the heals that the last stack left in the queue.
+TAGS = {run_tags.LANE: run_tags.HEAL, run_tags.REASON: "first load"}
 POLL_SECONDS = 1.0
-FIRST_WAIT_SECONDS = 60.0
 
 
-def plan(gaps: Iterable[Window], *, busy: Iterable[Window]) -> Iterator[Window]:
-    """Yield contiguous ranges that hold every gap which no range of `busy` holds, newest first."""
+def newest_hour(gaps: Iterable[Window], *, busy: Iterable[Window], until: datetime) -> Window | None:
+    """Return the range to ask for: of the hour before `until` what lacks unbroken up to it, and no run works on."""
     busy = list(busy)
-    holes = [hole for gap in contiguous(gaps) for hole in subtract(gap, busy)]
-    longest = FIRST_RANGE
-    for hole in reversed(holes):
-        end = hole.end
-        while end > hole.start:
-            start = max(hole.start, end - longest)
-            yield Window(start, end)
-            longest = LARGEST_RANGE
-            end = start
+    missing = [hole for gap in gaps for hole in subtract(gap, busy)]
+    newest = max(missing, default=None)
+    if newest is None or newest.end < until:
+        return None
+    return Window(max(newest.start, until - LONGEST_RANGE), until)
 
 
 def run(
     webserver: Webserver,
     *,
+    until: datetime,
     gaps: Callable[[], list[Window]],
     abandoned_before: datetime | None,
     say: Callable[[str], None],
     stopped: Callable[[float], bool],
 ) -> None:
-    """Queue runs for the missing windows and say when the cache has them.
+    """Queue a run for the newest hour if it is missing, say when it is published and when nothing is missing any more.
 
     Args:
         webserver: whose job is run.
-        gaps: returns what the cache lacks now.
+        until: the end of the newest window.
+        gaps: returns what the cache lacks of the time before it.
         abandoned_before: runs that are under way and have not changed since then have lost their workers; they are
             canceled, as they would keep the queue closed. None where other people's runs may be among them.
         say: prints a line.
@@ -58,12 +55,12 @@ def run(
         return
     busy = _under_way(webserver, abandoned_before=abandoned_before, say=say)
     missing = gaps()
-    for number, windows in enumerate(plan(missing, busy=busy)):
-        webserver.launch(windows, tags=TAGS)
-        say("requested the windows {} to {}".format(*first_and_last_key(windows)))
-        # The first run has the machine for itself: queueing a long one is work, too.
-        if number == 0 and _wait(lambda: gaps() != missing, stopped=stopped, timeout_seconds=FIRST_WAIT_SECONDS):
-            say("customers are in the cache")
+    if newest := newest_hour(missing, busy=busy, until=until):
+        webserver.launch(newest, tags=TAGS)
+        say("requested the windows {} to {}".format(*first_and_last_key(newest)))
+        if not _wait(lambda: gaps() != missing, stopped=stopped):
+            return
+        say("customers are in the cache")
     if _wait(lambda: not gaps(), stopped=stopped):
         say("the cache has every window")
 
@@ -97,13 +94,9 @@ def _found(webserver: Webserver, *, say: Callable[[str], None], stopped: Callabl
     return _wait(found, stopped=stopped)
 
 
-def _wait(
-    condition: Callable[[], bool], *, stopped: Callable[[float], bool], timeout_seconds: float = math.inf
-) -> bool:
-    """Wait for the condition; return False when stopped before, or when it takes too long."""
-    waited = 0.0
+def _wait(condition: Callable[[], bool], *, stopped: Callable[[float], bool]) -> bool:
+    """Wait for the condition; return False when stopped before."""
     while not condition():
-        if waited >= timeout_seconds or stopped(POLL_SECONDS):
+        if stopped(POLL_SECONDS):
             return False
-        waited += POLL_SECONDS
     return True

@@ -27,7 +27,7 @@ from customer_pipeline.windows import floor
 JOB = "customer_sync"
 # The lineage with its groups unfolded, as the pinned version of the UI writes it.
 LINEAGE = "/asset-groups?expanded=" + ",".join(
-    f"global@global:{group}" for group in ("ingestion", "normalization", "publication")
+    f"global@global:{group}" for group in ("ingestion", "normalization", "publication", "health")
 )
 START_SECONDS = 180.0
 
@@ -183,6 +183,7 @@ class Stack:
                 coverage = Coverage(connection, keys=CacheKeys(self.settings.prefix), start=self.settings.start)
                 first_load.run(
                     webserver,
+                    until=until,
                     gaps=lambda: coverage.gaps(until),
                     abandoned_before=started if self.own_instance else None,
                     say=say,

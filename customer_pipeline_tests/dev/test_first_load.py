@@ -3,47 +3,43 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from customer_pipeline import run_tags
 from customer_pipeline.dev import first_load
 from customer_pipeline.instance.webserver import Run, Webserver, WebserverError
-from customer_pipeline.windows import WINDOW_LENGTH, Window, contiguous, split, subtract
+from customer_pipeline.windows import WINDOW_LENGTH, Window, subtract
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = Window(NOON - timedelta(days=1), NOON)
 
 
-@st.composite
-def windows(draw: st.DrawFn) -> list[Window]:
-    numbers = draw(st.lists(st.tuples(st.integers(0, 1500), st.integers(1, 400)), max_size=6))
-    return [Window(NOON + start * WINDOW_LENGTH, NOON + (start + length) * WINDOW_LENGTH) for start, length in numbers]
+def windows_before(count: int) -> Window:
+    return Window(NOON - count * WINDOW_LENGTH, NOON)
 
 
-def ten_minutes(ranges: list[Window]) -> list[Window]:
-    return [window for one in ranges for window in split(one.start, one.end)]
+HOUR = Window(NOON - timedelta(hours=1), NOON)
 
 
-@given(gaps=windows(), busy=windows())
-def test_the_plan_holds_each_missing_window_once_unless_a_run_works_on_it(
-    gaps: list[Window], busy: list[Window]
+@pytest.mark.parametrize(
+    ("gaps", "busy", "expected"),
+    [
+        ([DAY], [], HOUR),
+        ([Window(DAY.start, NOON - timedelta(hours=2)), Window(NOON - WINDOW_LENGTH, NOON)], [], windows_before(1)),
+        ([DAY], [Window(NOON - timedelta(hours=3), NOON - 2 * WINDOW_LENGTH)], windows_before(2)),
+        ([DAY], [windows_before(1)], None),
+        ([Window(DAY.start, NOON - WINDOW_LENGTH)], [], None),
+        ([], [], None),
+    ],
+    ids=["all", "the newest", "a run below it", "a run for the newest", "all but the newest", "nothing"],
+)
+def test_the_newest_hour_is_asked_for_as_far_as_it_is_missing_up_to_now_and_no_run_works_on_it(
+    gaps: list[Window], busy: list[Window], expected: Window | None
 ) -> None:
-    ranges = list(first_load.plan(gaps, busy=busy))
-
-    missing = set(ten_minutes(contiguous(gaps))) - set(ten_minutes(contiguous(busy)))
-    assert sorted(ten_minutes(ranges)) == sorted(missing)
-    assert ranges == sorted(ranges, reverse=True)
-    assert all(one.end - one.start <= 144 * WINDOW_LENGTH for one in ranges)
-
-
-def test_the_first_range_is_an_hour_and_the_next_as_long_as_a_run_may_be() -> None:
-    ranges = list(first_load.plan([Window(NOON - timedelta(days=2), NOON)], busy=[]))
-
-    assert [one.end - one.start for one in ranges] == [timedelta(hours=1), timedelta(days=1), timedelta(hours=23)]
+    assert first_load.newest_hour(gaps, busy=busy, until=NOON) == expected
 
 
 class FakeWebserver(Webserver):
-    """A webserver whose runs publish their windows at once."""
+    """A webserver whose runs publish their windows at once, after which the heal publishes the rest."""
 
     def __init__(
         self, gaps: list[Window], *, runs: list[Run] | None = None, load_errors: list[str] | None = None
@@ -53,6 +49,7 @@ class FakeWebserver(Webserver):
         self.runs = runs or []
         self.load_errors = load_errors or []
         self.launched: list[Window] = []
+        self.heal_is_due = False
         self.canceled: list[str] = []
 
     def find_job(self) -> None:
@@ -63,9 +60,17 @@ class FakeWebserver(Webserver):
         return self.runs
 
     def launch(self, windows: Window, *, tags: Mapping[str, str]) -> None:
-        assert tags == {"pipeline": "customer_pipeline"}
+        assert tags == {run_tags.LANE: run_tags.HEAL, run_tags.REASON: "first load"}
         self.launched.append(windows)
         self.gaps[:] = [hole for gap in self.gaps for hole in subtract(gap, [windows])]
+        self.heal_is_due = True
+
+    def gaps_now(self) -> list[Window]:
+        """What is missing; the heal has published it when it is asked for the next time."""
+        gaps = list(self.gaps)
+        if self.heal_is_due:
+            self.gaps.clear()
+        return gaps
 
     def cancel(self, run: Run) -> None:
         self.canceled.append(run.id)
@@ -92,7 +97,8 @@ def load(
     said: list[str] = []
     first_load.run(
         webserver,
-        gaps=gaps or (lambda: list(webserver.gaps)),
+        until=NOON,
+        gaps=gaps or webserver.gaps_now,
         abandoned_before=abandoned_before,
         say=said.append,
         stopped=Patience(waits),
@@ -105,14 +111,10 @@ def test_missing_windows_are_requested_and_their_arrival_is_said() -> None:
 
     said = load(webserver)
 
-    assert webserver.launched == [
-        Window(NOON - timedelta(hours=1), NOON),
-        Window(DAY.start, NOON - timedelta(hours=1)),
-    ]
+    assert webserver.launched == [HOUR]
     assert said == [
         "requested the windows 2026-11-23T1100Z to 2026-11-23T1150Z",
         "customers are in the cache",
-        "requested the windows 2026-11-22T1200Z to 2026-11-23T1050Z",
         "the cache has every window",
     ]
 
@@ -170,13 +172,3 @@ def test_the_load_gives_up_when_the_stack_stops_while_it_waits() -> None:
     never = FakeWebserver([DAY])
     said = load(never, waits=2, gaps=lambda: [DAY])
     assert [line for line in said if not line.startswith("requested")] == []
-
-
-def test_a_first_run_that_takes_long_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(first_load, "FIRST_WAIT_SECONDS", 3.0)
-    webserver = FakeWebserver([DAY])
-
-    said = load(webserver, waits=5, gaps=lambda: [DAY])
-
-    assert len(webserver.launched) == 2
-    assert "customers are in the cache" not in said
