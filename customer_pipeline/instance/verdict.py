@@ -87,7 +87,7 @@ def _of_instance(instance: InstanceState, at: datetime) -> Iterator[tuple[Level,
         yield level, f"{what}: {instance.outage.cause or instance.outage.failure}"
     if instance.given_up:
         number = windows_in(instance.given_up)
-        yield Level.CRITICAL, f"{number} window{'s were' if number > 1 else ' was'} given up and need a person"
+        yield Level.CRITICAL, f"{number} window{'s were' if number > 1 else ' was'} given up: look at the failed runs"
     yield from _of_automations(instance.automations, at)
 
 
