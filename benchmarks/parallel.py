@@ -36,7 +36,7 @@ def parallel(bench: Bench) -> None:
     seconds = interleave(sides, rounds=bench.sizes.rounds)
     bench.report.speeds.extend(Speed(name, records, rates(records, taken)) for name, taken in seconds.items())
     one = seconds[counted[1]]
-    for count, bar in ((2, None), (4, Bar(limit=2)), (8, None)):
+    for count, bar in ((2, None), (4, Bar(limit=1.5)), (8, None)):
         ratio = Ratio(f"range, {count} at the same time / 1", ratios(one, seconds[counted[count]]), bar)
         bench.report.ratios.append(ratio)
     cost = ratios(one, seconds[_UNCOUNTED])
