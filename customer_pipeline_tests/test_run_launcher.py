@@ -233,6 +233,18 @@ def test_a_run_without_a_server_is_left_alone(tmp_path: Path) -> None:
         assert HealthCheckingRunLauncher().check_run_worker_health(run).status is RUNNING
 
 
+@pytest.mark.parametrize("info", [{"host": "code.internal", "port": 4000}, {"host": "localhost", "socket": "/a"}])
+def test_a_process_is_not_looked_for_on_another_machine_or_without_its_number(
+    tmp_path: Path, info: dict[str, object]
+) -> None:
+    launcher = HealthCheckingRunLauncher()
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        launcher.register_instance(instance)
+        run = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED)
+        instance.report_engine_event("something else", run)
+        assert launcher._look_for_worker(info, run) is Worker.IS_ELSEWHERE
+
+
 @pytest.mark.parametrize(
     ("server", "worker", "seconds", "expected"),
     [

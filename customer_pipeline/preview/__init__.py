@@ -2,7 +2,7 @@
 
 from customer_pipeline.preview.rendering import text
 from customer_pipeline.preview.report import Report
-from customer_pipeline.preview.run import run
+from customer_pipeline.preview.running import run
 from customer_pipeline.preview.scratch import PreviewUnavailable
 
 __all__ = ["PreviewUnavailable", "Report", "run", "text"]

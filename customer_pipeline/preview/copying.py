@@ -1,7 +1,5 @@
 """Brings what the cache knows of the customers concerned into the copy, each customer once; the cache is only read."""
 
-from collections.abc import Iterable
-
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.exchange import exchange
 from customer_pipeline.cache.keys import CacheKeys
@@ -31,15 +29,15 @@ class Copy:
         exchange(source, [("ZCARD", keys.by_updated_at)])
         self._bring_keys([keys.coverage])
 
-    def bring(self, ids: Iterable[str]) -> None:
-        """Copy the documents and tombstones of those customers that were not copied before.
+    def bring(self, ids: list[str]) -> None:
+        """Copy the documents and tombstones of those customers, each named once, that were not copied before.
 
         A tombstone loses its time to live: it outlives the preview either way.
 
         Raises:
             CacheError: if the cache cannot be read, or one of the keys holds a value of another type.
         """
-        new = self._newly(_BROUGHT, list(ids))
+        new = self._newly(_BROUGHT, ids)
         self._bring_keys([key for name in new for key in (self._keys.document(name), self._keys.tombstone(name))])
 
     def documents(self, ids: list[str]) -> list[bytes | None]:
@@ -68,8 +66,13 @@ class Copy:
         )
 
     def _newly(self, remembered: str, ids: list[str]) -> list[str]:
-        added = exchange(self._target, [("SADD", remembered, name) for name in ids])
-        return [name for name, is_new in zip(ids, added, strict=True) if is_new]
+        """Remember different `ids`, and return those that were not remembered before."""
+        if not ids:
+            return []
+        (known,) = exchange(self._target, [("SMISMEMBER", remembered, *ids)])
+        new = [name for name, is_known in zip(ids, known, strict=True) if not is_known]
+        exchange(self._target, [("SADD", remembered, *new)] if new else [])
+        return new
 
     def _count(self, remembered: str) -> int:
         return int(exchange(self._target, [("SCARD", remembered)])[0])

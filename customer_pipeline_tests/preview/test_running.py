@@ -88,7 +88,7 @@ def test_a_preview_of_the_provider_says_what_the_backfill_does(
     tmp_path: Path, valkey: ValkeyServer, sandbox: SandboxServer
 ) -> None:
     end = floor(timestamps.now())
-    windows = list(split(end - 6 * WINDOW_LENGTH, end))
+    windows = list(split(end - 36 * WINDOW_LENGTH, end))
     house = make_house(
         tmp_path,
         valkey.url,
@@ -96,14 +96,14 @@ def test_a_preview_of_the_provider_says_what_the_backfill_does(
         SANDBOX_URL=sandbox.url,
         SANDBOX_TOKEN=SandboxServer.TOKEN,
     )
-    house.ingest(windows[:3])
-    house.publish(windows[:3])
-    edited = timestamps.format_instant(windows[2].start + timedelta(minutes=3))
+    house.ingest(windows[:24])
+    house.publish(windows[:24])
+    edited = timestamps.format_instant(windows[24].start + timedelta(minutes=3))
     first, second, *_ = [
         name
         for name, customer in sandbox.truth().items()
         if not customer["deleted"]
-        and windows[0].start <= datetime.fromisoformat(str(customer["updated_at"])) < windows[1].end
+        and windows[0].start <= datetime.fromisoformat(str(customer["updated_at"])) < windows[22].end
     ]
     sandbox.control("PUT", f"customers/{first}", body={"status": "blocked", "updated_at": edited})
     sandbox.control("PUT", f"customers/{second}", body={"deleted": True, "updated_at": edited})
@@ -192,3 +192,16 @@ def test_a_preview_of_no_window_says_so(house: House) -> None:
     report = house.preview([])
 
     assert report == Report(replay=True, windows=(), customers=0, changed=0, sample=(), with_values=False)
+
+
+def test_a_long_preview_says_how_far_it_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("customer_pipeline.preview.running._SECONDS_BETWEEN_LINES", 0.0)
+    for window in WINDOWS:
+        house.land(window, [])
+    said: list[str] = []
+
+    preview.run(
+        house.settings, WINDOWS, replay=True, sample=5, show_values=False, environ=house.environ, say=said.append
+    )
+
+    assert said == [f"previewed {number} of 3 windows" for number in (1, 2, 3)]
