@@ -78,6 +78,9 @@ def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
         (["dev", "--provider-port", "http"], "'http' is no port"),
         (["sandbox", "fault", "down", "--for", "soon"], "'soon' is no duration; expected one such as 30s, 15m or 1h"),
         (["sandbox", "fault"], "the following arguments are required: NAME"),
+        (["backfill", "2026-11-23T1450Z"], "the following arguments are required: END"),
+        (["backfill", "a", "b", "--sample", "-1"], "'-1' is no number of customers; expected 0 to 1000"),
+        (["backfill", "a", "b", "--sample", "many"], "'many' is no number of customers; expected 0 to 1000"),
         ([], "the following arguments are required: COMMAND"),
     ],
 )
@@ -273,6 +276,80 @@ def test_a_sandbox_that_does_not_run_is_one_line(complaint: Complaint) -> None:
     url = f"http://127.0.0.1:{free_port()}"
 
     assert complaint("sandbox", "faults", "--url", url).startswith(f"no sandbox answers at {url}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["yesterday", "today"], "START: 'yesterday' is neither a window's key nor an instant; expected a whole ten"),
+        (["2026-11-23T1450Z", "2026-11-23T14:55:00Z"], "END: '2026-11-23T14:55:00Z' is not on a whole ten minutes"),
+        (["2026-11-23T1450Z", "2026-11-23T1450Z"], "END: 2026-11-23T1450Z is not after START 2026-11-23T1450Z"),
+        (
+            ["2026-10-31T2350Z", "2026-11-01T0000Z", "--dry-run"],
+            "START: 2026-10-31T2350Z is before the pipeline's first",
+        ),
+        (["2026-11-01T0000Z", "9999-12-31T0000Z", "--dry-run"], "END: 9999-12-31T0000Z is after the end of the newest"),
+    ],
+)
+@pytest.mark.usefixtures("_settings")
+def test_a_range_that_cannot_be_used_is_one_line(arguments: list[str], message: str, complaint: Complaint) -> None:
+    said = complaint("backfill", *arguments, code=2)
+
+    assert said.startswith(message)
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [["backfill", "2026-11-23T1450Z", "2026-11-23T1500Z"], ["status"]])
+def test_a_webserver_that_does_not_answer_is_named_and_nothing_is_started(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+
+    assert cli.main([*command, "--url", url.replace("//", "//user:secret-of-ui@")]) == 3
+
+    said = capsys.readouterr()
+    assert f"the webserver at {url.replace('//', '//user:***@')} does not answer" in said.err + said.out
+    assert "secret-of-ui" not in said.err + said.out
+
+
+def test_an_address_where_something_else_answers_is_named(complaint: Complaint, sandbox: SandboxServer) -> None:
+    said = complaint("backfill", "2026-11-23T1450Z", "2026-11-23T1500Z", "--url", sandbox.url, code=3)
+
+    assert said.startswith(f"the webserver at {sandbox.url} does not answer as Dagster does (status 4")
+
+
+@pytest.mark.usefixtures("_settings")
+def test_a_preview_says_what_would_change_and_writes_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, valkey: ValkeyServer
+) -> None:
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+
+    assert cli.main(["backfill", "2026-11-01T0000Z", "2026-11-01T0020Z", "--dry-run"]) == 0
+
+    assert "\n2 windows" in capsys.readouterr().out
+    with valkey.client() as client:
+        assert client.exists("customers:coverage", "customers:freshness", "customers:by_updated_at") == 0
+
+
+@pytest.mark.usefixtures("_settings")
+def test_a_preview_that_cannot_be_made_is_one_line(
+    complaint: Complaint, monkeypatch: pytest.MonkeyPatch, valkey: ValkeyServer
+) -> None:
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+
+    said = complaint("backfill", "2026-11-01T0000Z", "2026-11-01T0020Z", "--dry-run", "--replay")
+
+    assert "2026-11-01T0000Z" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_no_dagster_is_imported() -> None:
+    script = (
+        "import sys; import customer_pipeline.cli, customer_pipeline.preview\n"
+        "assert not [name for name in sys.modules if name.partition('.')[0] == 'dagster']"
+    )
+
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_output_that_cannot_be_written_is_no_failure(sandbox: SandboxServer) -> None:
