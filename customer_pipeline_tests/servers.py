@@ -114,18 +114,10 @@ class ValkeyServer(ServerProcess):
         return redis.Redis.from_url(self.url)
 
 
-class SandboxServer(ServerProcess):
-    """The sandbox provider in a process of its own; `arguments` are those of its command line."""
+class SandboxControl:
+    """The control endpoints of a sandbox that runs on `port`."""
 
-    TOKEN = "sandbox-token"
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        port = free_port()
-        super().__init__(
-            [sys.executable, "-m", "customer_pipeline.sandbox", "--port", str(port), *arguments],
-            port,
-            log=folder / "sandbox.log",
-        )
+    port: int
 
     @property
     def url(self) -> str:
@@ -140,3 +132,17 @@ class SandboxServer(ServerProcess):
         """Every customer by id, deleted ones too."""
         lines = self.control("GET", "customers").content.splitlines()
         return {record["id"]: record for record in map(json.loads, lines)}
+
+
+class SandboxServer(SandboxControl, ServerProcess):
+    """The sandbox provider in a process of its own; `arguments` are those of its command line."""
+
+    TOKEN = "sandbox-token"
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        port = free_port()
+        super().__init__(
+            [sys.executable, "-m", "customer_pipeline.sandbox", "--port", str(port), *arguments],
+            port,
+            log=folder / "sandbox.log",
+        )

@@ -1,0 +1,51 @@
+"""`python -m customer_pipeline_tests.drills`: named drills, or seeded random ones, as the rows of a table."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from customer_pipeline_tests.drills.catalogue import DRILLS, Drill, perform
+from customer_pipeline_tests.drills.drilling import Seen
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make drill", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(DRILLS)}; all by default")
+    parser.add_argument("--seed", type=int, help="the first random sequence")
+    parser.add_argument("--seeds", type=int, default=1, metavar="COUNT", help="how many, from --seed on")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no further drill after so long")
+    parser.add_argument("--log", type=Path, help="add one line of JSON for each drill to this file")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.names) - DRILLS.keys():
+        parser.error(f"there is no drill {', '.join(sorted(unknown))}; there are {', '.join(DRILLS)}")
+    if chosen.seed is not None:
+        drills = [Drill.of_seed(seed) for seed in range(chosen.seed, chosen.seed + chosen.seeds)]
+    else:
+        drills = [DRILLS[name] for name in chosen.names or DRILLS]
+    failed = 0
+    deadline = time.monotonic() + chosen.seconds
+    print("| drill | what was done | what was seen | seconds |\n| --- | --- | --- | --- |")
+    for drill in drills:
+        if time.monotonic() > deadline:
+            break
+        seen = perform(drill)
+        failed += bool(seen.problems)
+        print(row(drill, seen), flush=True)
+        if chosen.log:
+            with chosen.log.open("a") as log:
+                log.write(json.dumps({"drill": drill.name, **vars(seen)}) + "\n")
+    return 1 if failed else 0
+
+
+def row(drill: Drill, seen: Seen) -> str:
+    facts = [*seen.notes, f"{seen.failed_runs} failed runs", f"{seen.heal_runs} heal runs"]
+    if seen.heal_seconds is not None:
+        facts.insert(0, f"healed {seen.heal_seconds:.0f} s after the first successful tick")
+    verdict = f"**not as it must be: {'; '.join(seen.problems)}**" if seen.problems else "cache equals provider"
+    return f"| {drill.name} | {drill.done} | {verdict}; {'; '.join(facts)} | {seen.seconds:.0f} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

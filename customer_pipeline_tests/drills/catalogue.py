@@ -1,0 +1,155 @@
+"""The drills by name."""
+
+import os
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+from customer_pipeline_tests.drills import kills, outages, poison, random_sequence
+from customer_pipeline_tests.drills.drilling import Drilling, Seen, drilling
+from customer_pipeline_tests.drills.faults import CACHE, DISK, PROVIDER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drill:
+    """One drill.
+
+    Attributes:
+        name: by which it is asked for.
+        done: what it does, for the table.
+        windows: how many windows the stack's past has.
+        run: does it.
+        own_disk: whether the landing store needs a file system of its own.
+    """
+
+    name: str
+    done: str
+    windows: int
+    run: Callable[[Drilling], None]
+    own_disk: bool = False
+    seed: int = 1
+
+    @classmethod
+    def of_seed(cls, seed: int) -> Self:
+        """Return a random drill."""
+        return cls(
+            name=f"seed {seed}",
+            done="a random sequence",
+            windows=random_sequence.windows_of(seed),
+            run=partial(random_sequence.random_sequence, seed=seed),
+            own_disk=os.geteuid() == 0,  # a file system is mounted
+            seed=seed,
+        )
+
+
+def perform(drill: Drill) -> Seen:
+    """Start a stack, do the drill, end the stack; return what was seen, a failure of the drill itself included."""
+    seen = Seen()
+    try:
+        with drilling(windows=drill.windows, seed=drill.seed, own_disk=drill.own_disk) as under_way:
+            seen = under_way.seen
+            drill.run(under_way)
+    except Exception:  # noqa: BLE001 -- the other drills go on
+        seen.problems.append(traceback.format_exc())
+    return seen
+
+
+def _outage(name: str) -> Drill:
+    count = outages.OUTAGE_WINDOWS
+    return Drill(
+        name=name,
+        done=f"provider {name.replace('_', ' ')} over {count} windows, then back",
+        windows=outages.BASELINE + count,
+        run=partial(outages.provider_outage, name=name),
+    )
+
+
+_ALL = [
+    *(_outage(name) for name in PROVIDER),
+    Drill(
+        name="daemon",
+        done=f"daemon killed over {outages.DAEMON_WINDOWS} windows, then started",
+        windows=outages.BASELINE + outages.DAEMON_WINDOWS,
+        run=outages.daemon_outage,
+    ),
+    Drill(
+        name="three_days",
+        done=f"{outages.THREE_DAYS} windows missing while live ticks go on",
+        windows=outages.BASELINE + outages.THREE_DAYS,
+        run=outages.three_days,
+    ),
+]
+_ALL += [
+    Drill(
+        name=f"worker_killed_in_{stage}",
+        done=f"kill -9 of the run worker, in the stage {stage}",
+        windows=kills.WINDOWS,
+        run=partial(kills.worker_killed, stage=stage),
+    )
+    for stage in ("ingest", "normalize", "publish")
+]
+_ALL += [
+    Drill(
+        name="worker_killed_in_a_batch",
+        done="kill -9 of the run worker in the middle of a batch",
+        windows=kills.WINDOWS,
+        run=kills.worker_killed_in_a_batch,
+    )
+]
+_ALL += [
+    Drill(
+        name=name,
+        done=f"kill -9 of the {name.removesuffix('_killed').replace('_', ' ')} during a run, started again",
+        windows=kills.WINDOWS,
+        run=partial(kills.process_killed, fault=fault),
+    )
+    for name, fault in kills.FAULTS_IN_WORK.items()
+]
+_ALL += [
+    Drill(
+        name=name,
+        done=f"{name.replace('_', ' ')} while a run begins, then well again",
+        windows=kills.WINDOWS,
+        run=partial(kills.store_refuses, fault=fault),
+        own_disk=name in DISK,
+    )
+    for name, fault in {**CACHE, **DISK}.items()
+]
+_ALL += [
+    Drill(
+        name=f"{name}_in_publication",
+        done=f"{name.replace('_', ' ')} while a run publishes, then well again",
+        windows=kills.WINDOWS,
+        run=partial(kills.cache_fails_in_publication, fault=fault),
+    )
+    for name, fault in kills.FAULTS_IN_PUBLICATION.items()
+]
+_ALL += [
+    Drill(
+        name="poison_record",
+        done="records without id, without time, and no object",
+        windows=poison.WINDOWS,
+        run=poison.poison_record,
+    ),
+    Drill(
+        name="poison_window_refused",
+        done="one window is answered 401 for good, then mended and materialized by hand",
+        windows=poison.WINDOWS,
+        run=partial(poison.poison_window, fault="expired_token"),
+    ),
+    Drill(
+        name="poison_window_failing",
+        done="one window is answered 500 for good, then mended and materialized by hand",
+        windows=poison.WINDOWS,
+        run=partial(poison.poison_window, fault="error_500"),
+    ),
+    Drill(
+        name="refused_credentials",
+        done="the provider answers 401 from now on, then the secret is corrected",
+        windows=poison.WINDOWS,
+        run=poison.refused_credentials,
+    ),
+]
+DRILLS = {drill.name: drill for drill in _ALL}
