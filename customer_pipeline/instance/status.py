@@ -10,7 +10,6 @@ from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.healing.memory import Memory
-from customer_pipeline.health.day import GRACE
 from customer_pipeline.instance import backfills
 from customer_pipeline.instance.automation import HEAL_SENSOR, Automations, automations
 from customer_pipeline.instance.backfills import Backfill
@@ -27,6 +26,9 @@ from customer_pipeline.instance.runs import (
 from customer_pipeline.settings import Settings
 from customer_pipeline.timestamps import parse_instant
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
+
+# How long the publication of a window that has just ended is waited for, before it counts as missing.
+GRACE = timedelta(minutes=2)
 
 _RUNS_LOOKED_AT = 100
 _MOST_BACKFILLS = 20
