@@ -121,7 +121,7 @@ def _mark(context: dg.AssetExecutionContext, cause: Cause, windows: tuple[Window
         if cause.permanent:
             # For instances that repeat failed runs.
             tags[run_tags.RETRY_ON_FAILURE] = "false"
-        context.instance.add_run_tags(context.run_id, tags)
+        context.instance.add_run_tags(context.run.run_id, tags)
     except Exception as error:  # noqa: BLE001 -- the failure itself must be seen, whatever happens here
         context.log.warning("the failure's tags were not written (%s)", type(error).__name__)
         return None
@@ -133,8 +133,8 @@ def _forget_inherited_tags(context: dg.AssetExecutionContext) -> None:
     if not any(context.run.tags.get(tag) for tag in _TAGS):
         return
     try:
-        run = context.instance.get_run_by_id(context.run_id)
+        run = context.instance.get_run_by_id(context.run.run_id)
         if run and (inherited := [tag for tag in _TAGS if run.tags.get(tag)]):
-            context.instance.add_run_tags(context.run_id, dict.fromkeys(inherited, ""))
+            context.instance.add_run_tags(context.run.run_id, dict.fromkeys(inherited, ""))
     except Exception as error:  # noqa: BLE001 -- no reason to fail
         context.log.warning("the tags of an earlier failure were not overwritten (%s)", type(error).__name__)
