@@ -2,6 +2,9 @@
 
 import dagster as dg
 
+from customer_pipeline.defs.alerting import alert_on_failure
+from customer_pipeline.defs.healing import heal_gaps
+from customer_pipeline.defs.health import pipeline_health, report_health
 from customer_pipeline.defs.ingestion import raw_customers
 from customer_pipeline.defs.jobs import customer_sync
 from customer_pipeline.defs.normalization import normalization
@@ -11,9 +14,10 @@ from customer_pipeline.defs.resources import CacheResource, LandingResource, Pro
 from customer_pipeline.defs.schedules import customer_sync_schedule
 
 defs = dg.Definitions(
-    assets=[raw_customers, normalization, customer_cache],
+    assets=[raw_customers, normalization, customer_cache, pipeline_health],
     jobs=[customer_sync],
     schedules=[customer_sync_schedule],
+    sensors=[heal_gaps, alert_on_failure, report_health],
     resources={
         "provider": ProviderResource(
             profile=dg.EnvVar("PROVIDER_PROFILE"), cache_url=dg.EnvVar("REDIS_URL"), cache_prefix=settings.prefix

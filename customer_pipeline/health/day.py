@@ -63,10 +63,23 @@ class Day:
         return Counter(self.states)[state]
 
 
+def due(at: datetime, *, tried: Iterable[Window]) -> datetime:
+    """Return the end of the newest window that is missing if it is not published.
+
+    Args:
+        at: the present.
+        tried: ranges of runs that have ended.
+    """
+    newest = Window(floor(at) - WINDOW_LENGTH, floor(at))
+    is_late = at - newest.end >= GRACE or any(newest.start in one for one in tried)
+    return newest.end if is_late else newest.start
+
+
 def look_back(
     at: datetime,
     *,
     start: datetime,
+    due: datetime,
     published: Iterable[Window],
     in_progress: Iterable[Window],
     given_up: Iterable[Window],
@@ -77,6 +90,7 @@ def look_back(
     Args:
         at: the present.
         start: where the pipeline's first window starts.
+        due: the end of the newest window that should be published.
         published: the coverage.
         in_progress: ranges that are queued or under way.
         given_up: windows that the heal asks for no more.
@@ -87,7 +101,7 @@ def look_back(
     held = {
         State.BEFORE_START: {window for window in windows if window.start < start},
         State.PUBLISHED: _within(windows, published),
-        State.IN_PROGRESS: _within(windows, in_progress) | ({windows[-1]} if at - end < GRACE else set()),
+        State.IN_PROGRESS: _within(windows, in_progress) | {window for window in windows if window.end > due},
         State.GIVEN_UP: _within(windows, given_up),
     }
     states = (next((state for state, those in held.items() if window in those), State.MISSING) for window in windows)

@@ -34,6 +34,8 @@ _PLOT = 28  # high
 _LABEL = 36  # wide
 _HOURS_BETWEEN_TICKS = 6
 _STEPS = (1, 2, 3, 6)
+# A lag of ten minutes is what a healthy cache has before each publication.
+_SMALLEST_LAG_SCALE = timedelta(hours=1)
 # In a URL, and in the pointed brackets that Markdown puts around one.
 _ESCAPES = str.maketrans({"%": "%25", "#": "%23", "<": r"\<", ">": r"\>"})
 
@@ -67,16 +69,17 @@ def states(day: Day) -> str:
 def lags(day: Day, *, now: timedelta | None) -> str:
     """Draw how far the cache lagged when each window ended, and say how far it lags now."""
     seconds = [None if lag is None else lag.total_seconds() for lag in day.lags]
-    most = max((lag for lag in day.lags if lag is not None), default=None)
+    most = max((lag for lag in (*day.lags, now) if lag is not None), default=None)
     told = [f"{spoken(lag)} {when}" for lag, when in ((now, "now"), (most, "at most")) if lag is not None]
-    return _area(day, seconds, title="lag", colour="#d50", text=", ".join(told) or "nothing was published")
+    text = ", ".join(told) or "nothing was published"
+    return _area(day, seconds, title="lag", colour="#d50", text=text, at_least=_SMALLEST_LAG_SCALE.total_seconds())
 
 
 def throughput(day: Day) -> str:
     """Draw how many customers the publications of each window changed."""
     changed = [number for number in day.changed if number is not None]
     text = f"{sum(changed):,} customers, {max(changed, default=0):,} in a window at most"
-    return _area(day, day.changed, title="throughput", colour="#07b", text=text)
+    return _area(day, day.changed, title="throughput", colour="#07b", text=text, at_least=1)
 
 
 def spoken(duration: timedelta) -> str:
@@ -89,8 +92,9 @@ def spoken(duration: timedelta) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number) or "0 s"
 
 
-def _area(day: Day, values: Sequence[float | None], *, title: str, colour: str, text: str) -> str:
-    most = max((value for value in values if value), default=1)
+def _area(day: Day, values: Sequence[float | None], *, title: str, colour: str, text: str, at_least: float) -> str:
+    """Draw the area under `values`, to a scale that reaches `at_least` so far."""
+    most = max([at_least, *(value for value in values if value is not None)])
 
     def draw(step: int) -> str:
         largest = [max((value for value in some if value is not None), default=None) for some in _merged(values, step)]

@@ -19,7 +19,7 @@ class Health:
         gaps: what should have been published by now and was not; None where the cache does not tell.
         lag: how far the cache lies behind; None where that is not known.
         unreadable: why the cache does not tell.
-        provider: how the provider answered the newest run, in words.
+        provider: how the provider answered when it was asked last, in words.
         last_failure: the newest failure within the day, in words.
         failed_run: the id of that run.
     """
@@ -50,11 +50,11 @@ class Health:
         if self.unreadable:
             return f"The cache does not tell what it has: {self.unreadable}. Shown is what Dagster remembers."
         if self.gaps:
-            counts = {
-                "missing": self.missing,
-                "in progress": self.day.count(State.IN_PROGRESS),
-                "given up, for a person to look at": self.day.count(State.GIVEN_UP),
+            told = {
+                "Missing windows": f"{self.missing}, since {self.gaps[0].start:%Y-%m-%d %H:%M} UTC",
+                "In progress": self.day.count(State.IN_PROGRESS),
+                "Given up, for a person to look at": self.day.count(State.GIVEN_UP),
+                "Provider": self.provider,
             }
-            told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-            return f"Windows since {self.gaps[0].start:%Y-%m-%d %H:%M} UTC: {told}. Provider: {self.provider}."
+            return " ".join(f"{what}: {value}." for what, value in told.items() if value)
         return "Nothing is missing." if self.as_of else "Nothing was published yet."
