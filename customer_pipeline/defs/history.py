@@ -137,21 +137,20 @@ def heal_memory(instance: dg.DagsterInstance) -> str | None:
 
 
 def in_progress(instance: dg.DagsterInstance, asset_graph: BaseAssetGraph[Any]) -> list[Window]:
-    """Return what is queued or under way, requested backfills included: ranges that may overlap."""
+    """Return what is queued or under way, requested backfills included: disjoint ranges, oldest first."""
     ranges = [run.windows for run in unfinished(instance) if run.windows]
     requested = instance.get_backfills(filters=BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED]))
     for backfill in requested:
         if not backfill.is_asset_backfill:
-            keys = [key for key in backfill.partition_names or [] if backfill.job_name == JOB]
-        else:
-            target = backfill.get_asset_backfill_data(asset_graph).target_subset
-            keys = [
-                key
-                for asset in ASSETS & target.asset_keys
-                for key in target.get_partitions_subset(asset).get_partition_keys()
-            ]
-        ranges += [Window.from_key(key) for key in set(keys)]
-    return ranges
+            keys = backfill.partition_names or [] if backfill.job_name == JOB else []
+            ranges += [Window.from_key(key) for key in keys]
+            continue
+        target = backfill.get_asset_backfill_data(asset_graph).target_subset
+        for asset in ASSETS & target.asset_keys:
+            if partitions := asset_graph.get(asset).partitions_def:
+                key_ranges = target.get_partitions_subset(asset).get_partition_key_ranges(partitions)
+                ranges += [_between(one.start, one.end) for one in key_ranges]
+    return contiguous(ranges)
 
 
 def explanation(instance: dg.DagsterInstance, run_id: str) -> str | None:
@@ -216,4 +215,8 @@ def windows_of_tags(tags: Mapping[str, str]) -> Window | None:
     last = tags.get(run_tags.RANGE_END, first)
     if first is None or last is None:
         return None
+    return _between(first, last)
+
+
+def _between(first: str, last: str) -> Window:
     return Window(Window.from_key(first).start, Window.from_key(last).end)
