@@ -1,18 +1,19 @@
-"""What was published so far: the coverage, which is the truth, and the freshness, which readers get."""
+"""What was published so far: the coverage, which is the truth, kept in Redis together with what readers are told."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.errors import CacheError, CacheUnavailable
 from customer_pipeline.cache.exchange import Script, exchange
+from customer_pipeline.cache.freshness import Freshness, dump_interval, parse_interval
 from customer_pipeline.cache.keys import CacheKeys
-from customer_pipeline.timestamps import format_instant, now, parse_instant
-from customer_pipeline.windows import WINDOW_LENGTH, Window, contiguous, floor, subtract
+from customer_pipeline.timestamps import now
+from customer_pipeline.windows import Window, contiguous, floor, subtract
+
+__all__ = ["Coverage", "Freshness"]
 
 _ATTEMPTS = 100
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -21,28 +22,6 @@ if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
 """)
-
-
-@dataclass(frozen=True)
-class Freshness:
-    """How far the cache is true to the provider.
-
-    Attributes:
-        as_of: end of the first unbroken interval.
-        latest: end of the newest interval.
-        gaps: what should have been published and was not, as far as it was looked for: to `latest` at least.
-        published_at: when a window was published last.
-    """
-
-    as_of: datetime
-    latest: datetime
-    gaps: tuple[Window, ...]
-    published_at: datetime
-
-    @property
-    def stale_since(self) -> datetime | None:
-        """When the first window of the first gap was due; None without a gap."""
-        return self.gaps[0].start + WINDOW_LENGTH if self.gaps else None
 
 
 class Coverage:
@@ -82,7 +61,7 @@ class Coverage:
             if not merged:
                 raise ValueError("there is no range to cover")
             if merged == intervals or self._replace(
-                self._keys.coverage, text, _dump({"intervals": [_interval(one) for one in merged]})
+                self._keys.coverage, text, orjson.dumps({"intervals": [dump_interval(one) for one in merged]})
             ):
                 return self._rewrite_freshness()
         raise self._contended()
@@ -101,12 +80,12 @@ class Coverage:
             text = self._text(self._keys.coverage)
             if not (intervals := self._intervals(text)):
                 return None
-            known = self._known(written)
+            known = _known(written)
             # Unknown is when the newest window was published; it was not before its end.
             published_at = known.published_at if known else intervals[-1].end
             freshness = self._derived(intervals, until=max(floor(until), _looked_until(known)), at=published_at)
             # Only if nobody has published since: whoever has knows better.
-            if self._replace(self._keys.freshness, written, _content(freshness)) and (
+            if self._replace(self._keys.freshness, written, freshness.dump()) and (
                 self._text(self._keys.coverage) == text
             ):
                 return freshness
@@ -118,7 +97,11 @@ class Coverage:
         Raises:
             CacheError: if the key holds something else.
         """
-        return self._parsed(self._text(self._keys.freshness))
+        text = self._text(self._keys.freshness)
+        try:
+            return Freshness.parse(text) if text else None
+        except ValueError:
+            raise self._unreadable(self._keys.freshness) from None
 
     def gaps(self, until: datetime) -> list[Window]:
         """Return what is not published between the start (or the first interval, where none is known) and `until`."""
@@ -132,10 +115,10 @@ class Coverage:
         """Write the freshness of the coverage until the coverage is the same afterwards."""
         text = self._text(self._keys.coverage)
         # What an outage was found to lack is not forgotten because an old window was published.
-        looked_until = _looked_until(self._known(self._text(self._keys.freshness)))
+        looked_until = _looked_until(_known(self._text(self._keys.freshness)))
         for _ in range(_ATTEMPTS):
             freshness = self._derived(self._intervals(text), until=looked_until, at=now())
-            exchange(self._connection, [("SET", self._keys.freshness, _content(freshness))])
+            exchange(self._connection, [("SET", self._keys.freshness, freshness.dump())])
             if (after := self._text(self._keys.coverage)) == text:
                 return freshness
             text = after
@@ -144,27 +127,6 @@ class Coverage:
     def _derived(self, intervals: list[Window], *, until: datetime, at: datetime) -> Freshness:
         latest = intervals[-1].end
         return Freshness(intervals[0].end, latest, tuple(self._gaps(intervals, max(latest, until))), at)
-
-    def _known(self, text: bytes) -> Freshness | None:
-        """Return the freshness in `text`; None where it is missing or unreadable, and about to be written anew."""
-        try:
-            return self._parsed(text)
-        except CacheError:
-            return None
-
-    def _parsed(self, text: bytes) -> Freshness | None:
-        if not text:
-            return None
-        try:
-            content = orjson.loads(text)
-            return Freshness(
-                as_of=parse_instant(content["as_of"]),
-                latest=parse_instant(content["latest"]),
-                gaps=tuple(_window(gap) for gap in content["gaps"]),
-                published_at=parse_instant(content["published_at"]),
-            )
-        except (ValueError, TypeError, KeyError):
-            raise self._unreadable(self._keys.freshness) from None
 
     def _text(self, key: str) -> bytes:
         (value,) = exchange(self._connection, [("GET", key)])
@@ -178,7 +140,7 @@ class Coverage:
         if not text:
             return []
         try:
-            return contiguous(_window(interval) for interval in orjson.loads(text)["intervals"])
+            return contiguous(parse_interval(interval) for interval in orjson.loads(text)["intervals"])
         except (ValueError, TypeError, KeyError):
             raise self._unreadable(self._keys.coverage) from None
 
@@ -195,30 +157,13 @@ class Coverage:
         )
 
 
-def _window(content: Any) -> Window:
-    return Window(parse_instant(content["start"]), parse_instant(content["end"]))
-
-
-def _interval(window: Window) -> dict[str, str]:
-    return {"start": format_instant(window.start), "end": format_instant(window.end)}
+def _known(text: bytes) -> Freshness | None:
+    """Return the freshness in `text`; None where it is missing or unreadable, and about to be written anew."""
+    try:
+        return Freshness.parse(text)
+    except ValueError:
+        return None
 
 
 def _looked_until(freshness: Freshness | None) -> datetime:
-    """Return up to where gaps were looked for, as far as the gaps tell."""
-    return freshness.gaps[-1].end if freshness and freshness.gaps else _NEVER
-
-
-def _content(freshness: Freshness) -> bytes:
-    return _dump(
-        {
-            "as_of": format_instant(freshness.as_of),
-            "latest": format_instant(freshness.latest),
-            "gaps": [_interval(gap) for gap in freshness.gaps],
-            "stale_since": format_instant(freshness.stale_since) if freshness.stale_since else None,
-            "published_at": format_instant(freshness.published_at),
-        }
-    )
-
-
-def _dump(content: dict[str, Any]) -> bytes:
-    return orjson.dumps(content)
+    return freshness.looked_until if freshness else _NEVER

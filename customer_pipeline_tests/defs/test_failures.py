@@ -249,3 +249,13 @@ def test_a_minute_later_the_sentence_still_tells_the_beginning(deployment: Deplo
     for failure in (first, second):
         assert f"since {begun:%Y-%m-%d %H:%M} UTC" in str(failure.description)
         assert abs(float(str(failure.metadata["since"].value)) - begun.timestamp()) < timedelta(seconds=1).seconds
+
+
+def test_a_run_whose_inherited_tags_cannot_be_overwritten_goes_on(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("database is locked")
+
+    monkeypatch.setattr(dg.DagsterInstance, "add_run_tags", broken)
+    assert deployment.run(last_windows(1), tags={run_tags.FAILURE: "provider_rejected"}).success
