@@ -94,3 +94,13 @@ class Cause:
     def needs(self) -> str:
         """What a person can do about it: a sentence that goes on after a colon."""
         return _SENTENCES[self.kind][1]
+
+    @property
+    def passes(self) -> bool:
+        """Whether waiting is all that this side can do."""
+        return not self.permanent and self.kind in {run_tags.PROVIDER_UNAVAILABLE, run_tags.PROVIDER_THROTTLED}
+
+    @property
+    def is_of_cache(self) -> bool:
+        """Whether readers may be met by it too."""
+        return self.kind in {run_tags.CACHE_UNAVAILABLE, run_tags.CACHE_REJECTED}

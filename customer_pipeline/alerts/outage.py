@@ -56,12 +56,15 @@ def _rest(state: State, seen: Observation) -> State:
 
 
 def _start(state: State, trouble: Trouble, seen: Observation) -> tuple[State, list[Message]]:
+    # A run that fails after a night without any run is not when it began.
+    earlier = late(state, seen) or trouble
+    since = min(trouble.since, earlier.since)
     outage = Outage(
         noticed=seen.now,
-        since=trouble.since,
+        since=since,
         cause=trouble.cause.kind,
         permanent=trouble.cause.permanent,
-        counted_until=trouble.since,
+        counted_until=since,
     )
     outage = replace(outage, windows=bounded(missed(replace(state, outage=outage), seen)))
     return replace(state, outage=outage), [_message("outage_started", outage, trouble, seen)]

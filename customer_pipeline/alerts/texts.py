@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from customer_pipeline.alerts.causes import MISSED, Cause
+from customer_pipeline.alerts.causes import Cause
 from customer_pipeline.alerts.messages import Message, interval
 from customer_pipeline.alerts.state import State
 from customer_pipeline.healing.gaps import count
@@ -103,7 +103,7 @@ def _sentences(message: Message) -> list[str]:
     match message.event:
         case "windows_given_up":
             return [
-                f"Given up after many tries: {_ranges(message.given_up)}. Everything else is healed by itself.",
+                f"The heal has given up: {_ranges(message.given_up)}. Everything else is healed by itself.",
                 "Needs you: look at the failed runs of these windows, then materialize the windows again.",
             ]
         case "outage_healed":
@@ -118,11 +118,12 @@ def _sentences(message: Message) -> list[str]:
             pass
     if message.permanent:
         next_step = f"Needs you: {cause.needs} Once a run succeeds, {_BY_ITSELF}."
-    elif cause.kind == MISSED:
-        next_step = f"What you can do: {cause.needs} Once a run succeeds, {_BY_ITSELF}."
-    else:
+    elif cause.passes:
         next_step = f"Nothing to do now: every tick tries again; once one succeeds, {_BY_ITSELF}."
-    return [f"{cause.sentence} {since}".strip(), f"{missing} Readers keep what the cache holds.", next_step]
+    else:
+        next_step = f"What you can do: {cause.needs} Once a run succeeds, {_BY_ITSELF}."
+    readers = "" if cause.is_of_cache else " Readers keep what the cache holds."
+    return [f"{cause.sentence} {since}".strip(), f"{missing}{readers}", next_step]
 
 
 def _cause(message: Message) -> Cause:

@@ -89,6 +89,14 @@ def test_the_night_without_a_daemon_is_one_start_and_one_heal() -> None:
     assert (healed.windows, healed.customers_changed) == (41, 410)
 
 
+def test_a_provider_that_is_down_when_the_daemon_is_back_is_told_since_the_daemon_stopped() -> None:
+    night = Night()
+    night.look(3)
+    night.tick(420, DOWN)
+    assert night.look(420.6) == ["outage_started"]
+    assert (night.told[0].cause, night.told[0].since, night.told[0].run_id) == (DOWN.kind, at(10), "run-420")
+
+
 def test_what_healed_before_anybody_looked_is_not_told() -> None:
     night = Night()
     night.look(1)

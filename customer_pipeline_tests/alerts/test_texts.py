@@ -141,7 +141,10 @@ def test_every_kind_of_failure_has_its_own_words(kind: str, *, permanent: bool) 
     letter = SENDER.letter(replace(STARTED, cause=kind, permanent=permanent))
     assert Cause(kind).headline in letter.title
     assert Cause(kind).sentence in letter.text
-    assert (Cause(kind).needs in letter.text) == (permanent or kind == "missed")
+    waits = not permanent and kind in {"provider_unavailable", "provider_throttled"}
+    assert ("Nothing to do now" in letter.text) == waits == (Cause(kind).needs not in letter.text)
+    assert ("Needs you" in letter.text) == permanent
+    assert ("Readers keep" in letter.text) == (not kind.startswith("cache_"))
 
 
 def test_what_stands_in_a_tag_is_not_repeated() -> None:
