@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test check format lock docs bench clean
+.PHONY: run test check format lock docs bench drill clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/customer-pipeline dev $(ARGS)
@@ -24,6 +24,10 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# All named drills; one of them with DRILL=name; SEED=7 repeats a random one, SEEDS=200 goes on from there.
+drill: $(VENV)/.dev
+	$(BIN)/python -m customer_pipeline_tests.drills $(if $(SEED),--seed $(SEED) --seeds $(or $(SEEDS),1)) $(DRILL) $(ARGS)
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m customer_pipeline.schemas docs

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from customer_pipeline import run_tags
 from customer_pipeline.timestamps import now
@@ -19,6 +20,7 @@ from customer_pipeline_tests.drills.stack import Stack, newest_window
 
 RUN_SECONDS = 300.0
 HEAL_SECONDS = 600.0
+TICK_SECONDS = timedelta(minutes=2)
 # The sensor looks every half minute.
 ALERT_SECONDS = 120.0
 # A boundary that passes between two steps of a drill would move its newest window.
@@ -35,6 +37,7 @@ class Seen:
         heal_seconds: from the end of the first successful tick until the coverage had no gap; None without.
         notes: further facts, for the table.
         problems: what was not as it must be in the end.
+        runs: every run, oldest first: what it was, when it was requested, began and ended in seconds of the drill.
         seconds: how long the whole drill took, the stack's start included.
     """
 
@@ -43,6 +46,7 @@ class Seen:
     heal_seconds: float | None = None
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -55,7 +59,7 @@ class Drilling:
         self.instance = stack.instance
         self.changes = Changes(stack.provider, seed=seed)
         self.seen = Seen()
-        self._fault_over = now()
+        self._started = self._fault_over = now()
 
     @property
     def past(self) -> list[Window]:
@@ -106,6 +110,16 @@ class Drilling:
     def note(self, text: str) -> None:
         self.seen.notes.append(text)
 
+    def next_tick_of_the_schedule(self) -> dict[str, Any]:
+        """Wait for the next boundary and return what the schedule made of it."""
+        boundary = floor(now()) + WINDOW_LENGTH
+        while now() < boundary + TICK_SECONDS:
+            for tick in self.instance.ticks("customer_sync_schedule"):
+                if tick["timestamp"] >= boundary.timestamp() and tick["status"] != "STARTED":
+                    return tick
+            time.sleep(1)
+        raise TimeoutError(f"the schedule has no tick of {boundary}")
+
     def wait_for_alert(self, event: str, *, seconds: float = ALERT_SECONDS) -> None:
         """Wait until the webhook was told of an event; complain when it was not, or more than once."""
         deadline = time.monotonic() + seconds
@@ -151,11 +165,18 @@ class Drilling:
 
     def _count(self) -> None:
         runs = self.instance.runs()
+        self.seen.runs = [self._line(run) for run in reversed(runs)]
         self.seen.failed_runs = sum(run.status in {"FAILURE", "CANCELED"} for run in runs)
         healing = [run for run in runs if run.lane == run_tags.HEAL]
         self.seen.heal_runs = sum(run.created >= self._fault_over for run in healing)
         if early := len(healing) - self.seen.heal_runs:
             self.note(f"{early} heal runs during the fault")
+
+    def _line(self, run: DrilledRun) -> str:
+        instants = (run.created, run.started, run.ended)
+        seconds = ["-" if at is None else f"{(at - self._started).total_seconds():.0f}" for at in instants]
+        count = "?" if run.windows is None else str((run.windows.end - run.windows.start) // WINDOW_LENGTH)
+        return f"{run.lane or 'person'} x{count} {run.status} {run.tags.get(run_tags.FAILURE, '')} {'/'.join(seconds)}"
 
 
 def whole(windows: list[Window]) -> Window:

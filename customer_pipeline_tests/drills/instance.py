@@ -164,8 +164,12 @@ class Instance:
             ranges.setdefault(each["status"], []).append(span)
         return ranges
 
-    def sensor_ticks(self, name: str) -> list[dict[str, Any]]:
-        selector = {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY, "name": name}
+    def ticks(self, name: str) -> list[dict[str, Any]]:
+        selector = {
+            "repositoryLocationName": LOCATION,
+            "repositoryName": REPOSITORY,
+            "name": name,
+        }  # of a schedule or sensor
         answer = self._ask(_TICKS, {"selector": selector})["instigationStateOrError"]
         ticks: list[dict[str, Any]] = answer.get("ticks", [])
         return ticks

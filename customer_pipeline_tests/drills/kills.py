@@ -8,6 +8,7 @@ from datetime import timedelta
 import psutil
 import redis
 
+from customer_pipeline.windows import Window
 from customer_pipeline_tests.drills.drilling import Drilling, whole
 from customer_pipeline_tests.drills.faults import CACHE, Fault, code_server_killed, daemon_killed, provider_fault
 from customer_pipeline_tests.drills.processes import wait_for_end
@@ -22,11 +23,15 @@ def worker_killed(drill: Drilling, stage: str) -> None:
     """Kill the worker of a live run once its step has begun; the next tick is the heal's proof."""
     drill.changes.fill(drill.past, changes=60)
     drill.succeed(whole(drill.past[:BASELINE]))
+    worker_killed_again(drill, drill.past[BASELINE:], stage=stage)
+
+
+def worker_killed_again(drill: Drilling, windows: list[Window], *, stage: str = "publish") -> None:
+    """Do the same on a stack that was drilled before."""
     with _held(drill, stage):
-        run = drill.instance.launch(whole(drill.past[BASELINE:]))
+        run = drill.launch(whole(windows))
         drill.note(f"killed {kill_worker_at(drill, run, stage)}")
-    since = drill.tick()
-    drill.watch(since)
+    drill.watch(drill.tick())
     _note_end(drill, run)
 
 

@@ -1,11 +1,13 @@
 """Records and windows that nobody can ingest, and credentials that are refused."""
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from customer_pipeline import run_tags
 from customer_pipeline.timestamps import format_instant
 from customer_pipeline_tests.drills.drilling import Drilling, whole
 from customer_pipeline_tests.drills.faults import provider_fault
+from customer_pipeline_tests.servers import SandboxServer
 
 WINDOWS = 12
 BASELINE = 2
@@ -42,19 +44,24 @@ def poison_window(drill: Drilling, fault: str) -> None:
 
 
 def refused_credentials(drill: Drilling) -> None:
-    """The provider answers 401 from now on; the secret is corrected, and the code server started anew with it."""
+    """The provider answers 401 from now on; the schedule's own ticks show what follows, before and after the cure."""
     drill.changes.fill(drill.past, changes=60)
     drill.succeed(whole(drill.past[:BASELINE]))
     drill.stack.restart_code_server(SANDBOX_TOKEN="the-old-secret")
     for window in drill.past[BASELINE : BASELINE + 3]:
-        started = time.monotonic()
         drill.fail(window)
-        drill.note(f"refused after {time.monotonic() - started:.0f} s")
-    runs = [run for run in drill.instance.runs() if run.status == "FAILURE"]
-    permanent = [run for run in runs if run.tags.get("customer_pipeline/permanent") == "true"]
-    drill.expect(len(permanent) == len(runs), f"{len(runs) - len(permanent)} failures are not permanent")
-    drill.expect(all("dagster/retry_number" not in run.tags for run in runs), "a refused run was retried")
-    drill.wait_for_alert("outage_started", seconds=ALERT_SECONDS)
-    drill.stack.restart_code_server(SANDBOX_TOKEN="sandbox-token")
-    drill.watch(drill.tick())
-    drill.wait_for_alert("outage_healed", seconds=ALERT_SECONDS)
+    refused = [run for run in drill.instance.runs() if run.status == "FAILURE"]
+    drill.expect(
+        all(run.tags.get(run_tags.PERMANENT) == "true" for run in refused), "a refusal was not said to be permanent"
+    )
+    drill.expect(len(refused) == 3, f"{len(refused)} runs failed instead of three: one was retried")
+    drill.wait_for_alert("outage_started")
+    tick = drill.next_tick_of_the_schedule()
+    drill.expect(tick["status"] == "SKIPPED", f"the next tick is {tick['status']}")
+    drill.note(f"the schedule's next tick: {tick['status']}, {tick['skipReason']!r}")
+    drill.stack.restart_code_server(SANDBOX_TOKEN=SandboxServer.TOKEN)
+    tick = drill.next_tick_of_the_schedule()
+    drill.note(f"its first one after the correction: {tick['status']}")
+    drill.expect(tick["status"] == "SUCCESS", f"the tick after the correction is {tick['status']}")
+    drill.watch(datetime.fromtimestamp(tick["timestamp"], UTC))
+    drill.wait_for_alert("outage_healed")

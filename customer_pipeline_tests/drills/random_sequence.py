@@ -1,6 +1,7 @@
 """A seeded sequence of faults while live runs, heals and a person's backfills go on side by side.
 
-The seed fixes what is done, to which windows and in which order; how far a run has come when it is hit is the machine's.
+The seed fixes what is done, to which windows and in which order; how far a run has come when it is hit is up to
+the machine.
 """
 
 import contextlib
@@ -46,22 +47,23 @@ def random_sequence(drill: Drilling, *, seed: int) -> None:
     """Do what the seed says, then bring everything back, and wait until nothing is left to do."""
     dice = random.Random(f"{seed}/sequence")
     drill.changes.fill(drill.past, changes=dice.randint(40, 150))
-    if dice.random() < 0.4:  # noqa: PLR2004
+    if dice.random() < 0.4:
         drill.changes.poison(dice.choice(drill.past))
     past = drill.past
-    if dice.random() < 0.8:  # noqa: PLR2004
+    if dice.random() < 0.8:
         drill.live(whole(past[: dice.randint(1, len(past) // 2)]))
     for _ in range(dice.randint(1, 3)):
-        _episode(drill, dice, past)
+        episode(drill, dice, past)
     drill.watch(drill.tick(), limit_seconds=PATIENCE_SECONDS)
     drill.expect(drill.seen.heal_seconds is not None, f"the cache still has gaps after {PATIENCE_SECONDS:.0f} s")
 
 
-def _episode(drill: Drilling, dice: random.Random, past: list[Window]) -> None:
+def episode(drill: Drilling, dice: random.Random, past: list[Window]) -> None:
+    """Request some work, break something while it goes on, and mend it."""
     faults = _drawn(drill, dice)
     work = [dice.choice(_WORK) for _ in range(dice.randint(1, 3))]
     before, held = dice.uniform(0, LONGEST_DELAY_SECONDS), dice.uniform(1, LONGEST_FAULT_SECONDS)
-    kill = dice.random() < 0.4  # noqa: PLR2004
+    kill = dice.random() < 0.4
     ranges = [_range(dice, past) for _ in work]
     drill.note(
         " + ".join([*(each.__name__.strip("_") for each in work), *faults, *(["worker killed"] if kill else [])])
