@@ -24,8 +24,6 @@ MOST_OUTSTANDING = 3
 MOST_PLANNED = LARGEST_RANGE
 # A request becomes a run within the evaluation that made it, or when a daemon that was ended in between starts again.
 LOST_AFTER = timedelta(minutes=5)
-# With so many failed ranges nothing new is begun before some of them have ended: the cursor stays small.
-MOST_ATTEMPTS = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +139,7 @@ def _chosen(memory: Memory, situation: Situation, *, windows: Window) -> list[At
 
 
 def _candidates(memory: Memory, situation: Situation, *, windows: Window) -> list[Attempt]:
-    """Return what may be requested, in this order."""
+    """Return what may be requested, newest first."""
     outstanding = [attempt.windows for attempt in memory.attempts if attempt.outstanding]
     busy = [*situation.in_progress, *outstanding]
     idle = [attempt for attempt in memory.attempts if not attempt.outstanding]
@@ -150,11 +148,6 @@ def _candidates(memory: Memory, situation: Situation, *, windows: Window) -> lis
         for attempt in idle
         if is_due(attempt, now=situation.now, newest_end=windows.end) and not common([attempt.windows], busy)
     ]
-    if len(idle) > MOST_ATTEMPTS:
-        # Single windows come to an end; a range may become more of them.
-        if any(attempt.single for attempt in idle):
-            return [attempt for attempt in ready if attempt.single]
-        return sorted(ready, key=lambda attempt: count([attempt.windows]))[:1]
     known = [*busy, *memory.settled, *(attempt.windows for attempt in idle)]
     published = without(situation.coverage, situation.red)
     fresh = [Attempt(windows=one) for one in gaps(published, windows, known)]

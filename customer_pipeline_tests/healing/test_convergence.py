@@ -91,7 +91,7 @@ EVENTS = st.one_of(
     STEPS.map(the_provider_rejects),
     STEPS.map(the_schedule_is_off),
     st.builds(a_person_works_on, st.integers(0, 150), st.integers(1, 150), STEPS),
-    st.integers(-90, 90).map(the_clock_is_set),
+    st.integers(-60, 60).map(the_clock_is_set),
     st.sampled_from([its_open_runs_are_deleted, the_cursor_is_lost, the_configuration_changes, the_cache_is_emptied]),
 )
 POISONS = st.dictionaries(
@@ -99,7 +99,7 @@ POISONS = st.dictionaries(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     ended=st.integers(1, 150),
     covered=st.lists(st.builds(windows, st.integers(0, 150), st.integers(1, 40)), max_size=4),
@@ -114,13 +114,17 @@ def test_every_window_that_can_be_published_is_and_the_others_are_given_up(
     for event in events:
         event(world)
 
+    # All that is bad lies in the past, also where the clock was set back.
+    while world.now < world.latest:
+        world.step()
+    world.poison = {number: cause for number, cause in poison.items() if windows(number).end <= world.now}
     hours = 3
     for _ in range(hours * 120):
         world.step()
-        if world.missing == world.given_up and world.given_up <= set(poison):
+        if world.missing == world.given_up and world.given_up <= set(world.poison):
             break
     assert world.missing == world.given_up
-    assert world.given_up <= set(poison)
+    assert world.given_up <= set(world.poison)
     assert world.largest_cursor < 5_000
 
     # Peace: nothing is asked again for ever.

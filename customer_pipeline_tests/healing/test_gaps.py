@@ -46,8 +46,10 @@ def touches(intervals: Sequence[Window], window: Window) -> bool:
 def test_the_gaps_are_the_windows_that_are_not_wholly_covered_and_that_nothing_works_on(
     coverage: list[Window], windows: Window, in_progress: list[Window]
 ) -> None:
-    found = windows_of(gaps(coverage, windows, in_progress))
+    ranges = gaps(coverage, windows, in_progress)
 
+    found = windows_of(ranges)
+    assert sum((one.end - one.start for one in ranges), timedelta()) == len(found) * WINDOW_LENGTH
     assert sorted(found) == [
         window
         for window in split(windows.start, windows.end)

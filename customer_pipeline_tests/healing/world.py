@@ -55,6 +55,7 @@ class World:
     decisions: list[Decision] = field(default_factory=list)
     largest_cursor: int = 0
     damaged_cursor: str = ""
+    latest: datetime = START
     has_been_down: bool = False
     has_rejected: bool = False
 
@@ -90,6 +91,7 @@ class World:
 
     def evaluate(self) -> Decision:
         """Run the sensor once, as after a restart: all that it remembers comes from the cursor."""
+        self.latest = max(self.latest, self.now)
         cursor, self.damaged_cursor = self.damaged_cursor or self.memory.dump(), ""
         self.largest_cursor = max(self.largest_cursor, len(cursor))
         decision = decide(self.situation(), Memory.parse(cursor))
