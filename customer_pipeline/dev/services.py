@@ -35,8 +35,12 @@ def sandbox(home: Home, ports: Ports) -> Service:
 
 
 def code_server(home: Home, *, socket: Path) -> Service:
-    """The one code server, which webserver and daemon share."""
-    command = [sys.executable, "-m", "dagster", "code-server", "start", "--socket", str(socket)]
+    """The one code server, which webserver and daemon share.
+
+    It is the server itself, not `dagster code-server start`: that one stays when the server that it started is gone,
+    and nobody would notice that no schedule and no sensor is evaluated any more.
+    """
+    command = [sys.executable, "-m", "dagster", "api", "grpc", "--socket", str(socket), "--lazy-load-user-code"]
     command += ["--module-name", MODULE, "--location-name", LOCATION, "--use-python-environment-entry-point"]
     return Service(name="the code server", command=command, log=home.logs / "code-server.log")
 

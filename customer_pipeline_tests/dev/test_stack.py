@@ -24,7 +24,7 @@ from customer_pipeline.windows import floor
 from customer_pipeline_tests.servers import free_port, wait_until
 
 TIMEOUT_SECONDS = 180.0
-ASSETS = {"raw_customers", "customers", "quarantined_customers", "customer_cache"}
+ASSETS = {"raw_customers", "customers", "quarantined_customers", "customer_cache", "pipeline_health"}
 SETTINGS = re.compile("(CUSTOMER_PIPELINE|DAGSTER|LANDING|PROVIDER|REDIS|SANDBOX)_.*")
 
 
@@ -124,6 +124,8 @@ def first_life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     with life(home, ports, name="first") as one:
         one.wait_for("the cache has every window")
         one.remember_family()
+        # The health is reported some seconds after a run.
+        wait_until(lambda: one.materialized_assets() == ASSETS, what="the last asset", timeout=TIMEOUT_SECONDS)
         one.seen["assets"] = one.materialized_assets()
         one.seen["customers"] = one.customers()
         one.seen["lineage"] = requests.get(f"{ports.ui_url}{LINEAGE}", timeout=60)
