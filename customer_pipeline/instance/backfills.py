@@ -159,7 +159,8 @@ def launch_what_is_left(graphql: GraphQL, request: Request, ended: Backfill) -> 
         params = {"parentRunId": ended.id, "strategy": "FROM_FAILURE"}
         return _launched(graphql.ask(_REEXECUTE, {"params": params})["reexecutePartitionBackfill"])
     state = graphql.ask(_STATE, _state_of(ended.id))["partitionBackfillOrError"]
-    done = [run.windows for run in map(pipeline_run, state["runs"]) if run.status == "SUCCESS" and run.windows]
+    runs = [pipeline_run(run) for run in state["runs"]]
+    done = [run.windows for run in runs if run.status == "SUCCESS" and run.windows and run.publishes]
     return launch(graphql, request, windows=[hole for part in _targeted(state) for hole in subtract(part, done)])
 
 
