@@ -1,5 +1,9 @@
 """The tags by which runs are told apart, and the priorities of the queue. A person sees and filters them in the UI."""
 
+from collections.abc import Mapping
+
+from customer_pipeline.windows import Window
+
 # The lanes: one run of each at a time (`dagster.yaml`). What a person starts has none.
 LANE = "customer_pipeline/lane"
 LIVE = "live"
@@ -16,7 +20,7 @@ FAILURE = "customer_pipeline/failure"  # what failed, such as provider_unavailab
 PERMANENT = "customer_pipeline/permanent"  # `true` or `false`: whether trying again needs a person first
 FAILED_WINDOW = "customer_pipeline/failed_window"  # the key of the window that the run met it in
 FAILING_SINCE = "customer_pipeline/failing_since"  # since when runs fail without a success between, an instant
-CONFIGURATION = "customer_pipeline/configuration"  # fingerprint of the profile and its secrets
+CONFIGURATION = "customer_pipeline/configuration"  # fingerprint of the profile, its secrets and the stores' URLs
 
 # The values of FAILURE, and how they are said.
 PROVIDER_UNAVAILABLE = "provider_unavailable"
@@ -53,3 +57,12 @@ RETRY_ON_FAILURE = "dagster/retry_on_asset_or_op_failure"
 # Live outranks what a person starts, which has no priority of its own, and that outranks the heal.
 LIVE_PRIORITY = "1"
 HEAL_PRIORITY = "-1"
+
+
+def windows_of(tags: Mapping[str, str]) -> Window | None:
+    """Return the range that a run's tags name; None where they name none."""
+    first = tags.get(RANGE_START, tags.get(PARTITION))
+    last = tags.get(RANGE_END, first)
+    if first is None or last is None:
+        return None
+    return Window(Window.from_key(first).start, Window.from_key(last).end)

@@ -198,7 +198,7 @@ def _pipeline_run(record: RunRecord) -> PipelineRun:
     return PipelineRun(
         id=run.run_id,
         lane=run.tags.get(run_tags.LANE),
-        windows=windows_of_tags(run.tags),
+        windows=run_tags.windows_of(run.tags),
         status=run.status,
         created=record.create_timestamp.replace(tzinfo=UTC)
         if record.create_timestamp.tzinfo is None
@@ -207,15 +207,6 @@ def _pipeline_run(record: RunRecord) -> PipelineRun:
         # An empty one was copied from the run that this one repeats, and overwritten: tags cannot be removed.
         tags={name: value for name, value in run.tags.items() if value},
     )
-
-
-def windows_of_tags(tags: Mapping[str, str]) -> Window | None:
-    """Return the range that a run's tags name; None where they name none."""
-    first = tags.get(run_tags.RANGE_START, tags.get(run_tags.PARTITION))
-    last = tags.get(run_tags.RANGE_END, first)
-    if first is None or last is None:
-        return None
-    return _between(first, last)
 
 
 def _between(first: str, last: str) -> Window:

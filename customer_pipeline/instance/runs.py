@@ -108,7 +108,7 @@ def pipeline_run(run: Mapping[str, Any]) -> PipelineRun:
     return PipelineRun(
         id=run["runId"],
         status=run["status"],
-        windows=windows_of(tags),
+        windows=run_tags.windows_of(tags),
         created=instant(run["creationTime"]),
         started=instant(run["startTime"]) if run["startTime"] else None,
         ended=instant(run["endTime"]) if run["endTime"] else None,
@@ -128,15 +128,6 @@ def first_line_of_failure(graphql: GraphQL, run: PipelineRun) -> str | None:
             told.setdefault(event["__typename"], line)
     best = next((told[kind] for kind in _TELLING if kind in told), None)
     return best.strip().splitlines()[0] if best and best.strip() else None
-
-
-def windows_of(tags: Mapping[str, str]) -> Window | None:
-    """Return the range that a run's tags name; None where they name none."""
-    first = tags.get(run_tags.RANGE_START, tags.get(run_tags.PARTITION))
-    last = tags.get(run_tags.RANGE_END, first)
-    if first is None or last is None:
-        return None
-    return Window(Window.from_key(first).start, Window.from_key(last).end)
 
 
 def tags_of(content: Mapping[str, Any]) -> dict[str, str]:

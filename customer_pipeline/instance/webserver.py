@@ -6,7 +6,7 @@ from datetime import datetime
 
 from customer_pipeline import run_tags
 from customer_pipeline.instance.graphql import GraphQL, WebserverError
-from customer_pipeline.instance.runs import tags_of, windows_of
+from customer_pipeline.instance.runs import tags_of
 from customer_pipeline.windows import WINDOW_LENGTH, Window
 
 __all__ = ["Run", "Webserver", "WebserverError", "first_and_last_key"]
@@ -84,7 +84,7 @@ class Webserver:
                 id=run["runId"],
                 queued=run["status"] == "QUEUED",
                 updated=run["updateTime"] or 0.0,
-                windows=windows_of(tags_of(run)),
+                windows=run_tags.windows_of(tags_of(run)),
             )
             for run in self._graphql.ask(_RUNS, variables)["runsOrError"]["results"]
         ]

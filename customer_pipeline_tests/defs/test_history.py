@@ -220,6 +220,6 @@ def test_publications_are_read_newest_first_with_their_counts(
 
 def test_the_range_of_a_run_is_that_of_its_tags() -> None:
     key = windows(5).key
-    assert history.windows_of_tags({run_tags.PARTITION: key}) == windows(5)
-    assert history.windows_of_tags(range_tags(windows(5, 9))) == windows(5, 9)
-    assert history.windows_of_tags({"dagster/backfill": "x"}) is None
+    assert run_tags.windows_of({run_tags.PARTITION: key}) == windows(5)
+    assert run_tags.windows_of(range_tags(windows(5, 9))) == windows(5, 9)
+    assert run_tags.windows_of({"dagster/backfill": "x"}) is None
