@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def row(drill: Drill, seen: Seen) -> str:
-    facts = [*seen.notes, f"{seen.failed_runs} failed runs", f"{seen.heal_runs} heal runs"]
+    facts = [*seen.notes, f"failed runs: {seen.failed_runs}", f"heal runs: {seen.heal_runs}"]
     if seen.heal_seconds is not None:
         facts.insert(0, f"healed {seen.heal_seconds:.0f} s after the first successful tick")
     verdict = f"**not as it must be: {'; '.join(seen.problems)}**" if seen.problems else "cache equals provider"

@@ -54,7 +54,7 @@ def refused_credentials(drill: Drilling) -> None:
     drill.expect(
         all(run.tags.get(run_tags.PERMANENT) == "true" for run in refused), "a refusal was not said to be permanent"
     )
-    drill.expect(len(refused) == 3, f"{len(refused)} runs failed instead of three: one was retried")
+    drill.expect(not any("dagster/parent_run_id" in run.tags for run in refused), "a refused run was retried")
     drill.wait_for_alert("outage_started")
     tick = drill.next_tick_of_the_schedule()
     drill.expect(tick["status"] == "SKIPPED", f"the next tick is {tick['status']}")
