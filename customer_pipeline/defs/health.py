@@ -38,7 +38,7 @@ pipeline_health = dg.AssetSpec(
     owners=["team:data-engineering"],
     description="The last 24 hours at a glance, times in UTC; reported after each run, failed ones included.\n\n"
     "- **windows**: what became of each of the 144; blank before the pipeline's start\n"
-    "- **lag**: how far the cache lay behind when each window ended\n"
+    "- **lag**: how far the cache lay behind when each window ended, and now\n"
     "- **throughput**: how many customers the publications of each window changed",
 )
 

@@ -27,7 +27,7 @@ LOOKS = {
     State.PUBLISHED: ("#07b", 28),
 }
 _ORDER = [*LOOKS, State.BEFORE_START]
-_GREY = "#888"
+_GREY = "#777"
 _WIDTH = 360
 _CELL = 2.5  # wide
 _PLOT = 28  # high
@@ -67,9 +67,10 @@ def states(day: Day) -> str:
 
 
 def lags(day: Day, *, now: timedelta | None) -> str:
-    """Draw how far the cache lagged when each window ended, and say how far it lags now."""
-    seconds = [None if lag is None else lag.total_seconds() for lag in day.lags]
-    most = max((lag for lag in (*day.lags, now) if lag is not None), default=None)
+    """Draw how far the cache lagged when each window ended, and in place of the newest, how far it lags now."""
+    drawn = [*day.lags[:-1], day.lags[-1] if now is None else now]
+    seconds = [None if lag is None else lag.total_seconds() for lag in drawn]
+    most = max((lag for lag in drawn if lag is not None), default=None)
     told = [f"{spoken(lag)} {when}" for lag, when in ((now, "now"), (most, "at most")) if lag is not None]
     text = ", ".join(told) or "nothing was published"
     return _area(day, seconds, title="lag", colour="#d50", text=text, at_least=_SMALLEST_LAG_SCALE.total_seconds())

@@ -96,7 +96,15 @@ def test_the_lag_is_drawn_to_the_scale_of_its_largest_and_told_in_words() -> Non
     assert len(heights) == 143
     assert max(heights) == heights[61] == 28
     assert heights[0] == round(10 / 130 * 28)
+    assert heights[-1] == 0
     assert picture.endswith("8 s now, 2 h 10 min at most")
+
+
+def test_a_lag_that_is_larger_than_any_before_is_drawn_too() -> None:
+    picture = pictures.lags(day_of(), now=timedelta(hours=30))
+    assert picture.endswith("1 d 6 h now, 1 d 6 h at most")
+    (area,) = [path for path in image(picture).iter(f"{SVG}path") if "transform" in path.attrib]
+    assert area.attrib["d"].endswith("v-28h1V28z")
 
 
 def test_the_throughput_tells_how_many_customers_were_changed() -> None:
