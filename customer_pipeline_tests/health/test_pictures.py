@@ -30,7 +30,7 @@ ALL: list[Callable[[Day], str]] = [pictures.states, lags, pictures.throughput]
 
 def image(markdown: str) -> ET.Element:
     """Parse the SVG as CommonMark, then a browser, would find it."""
-    found = re.match(r"!\[[a-z ]+\]\(<data:image/svg\+xml,((?:[^<>\\\n]|\\[<>])*)>\)(?:\\\n|$)", markdown)
+    found = re.match(r"!\[[a-z ]+\]\(<data:image/svg\+xml,((?:[^<>\\\n#]|\\[<>])*)>\)(?:\\\n|$)", markdown)
     assert found
     return ET.fromstring(unquote(found[1].replace(r"\<", "<").replace(r"\>", ">")))
 
