@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from customer_pipeline_tests.drills.catalogue import DRILLS, Drill, perform
@@ -16,6 +17,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="the first random sequence")
     parser.add_argument("--seeds", type=int, default=1, metavar="COUNT", help="how many, from --seed on")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no further drill after so long")
+    parser.add_argument("--workers", type=int, default=1, help="how many drills side by side, each on its own stack")
     parser.add_argument("--log", type=Path, help="add one line of JSON for each drill to this file")
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - DRILLS.keys():
@@ -26,16 +28,22 @@ def main() -> int:
         drills = [DRILLS[name] for name in chosen.names or DRILLS]
     failed = 0
     deadline = time.monotonic() + chosen.seconds
+
+    def done(drill: Drill) -> Seen | None:
+        return perform(drill) if time.monotonic() < deadline else None
+
     print("| drill | what was done | what was seen | seconds |\n| --- | --- | --- | --- |")
-    for drill in drills:
-        if time.monotonic() > deadline:
-            break
-        seen = perform(drill)
-        failed += bool(seen.problems)
-        print(row(drill, seen), flush=True)
-        if chosen.log:
-            with chosen.log.open("a") as log:
-                log.write(json.dumps({"drill": drill.name, **vars(seen)}) + "\n")
+    with ThreadPoolExecutor(chosen.workers) as pool:
+        under_way = {pool.submit(done, drill): drill for drill in drills}
+        for future in as_completed(under_way):
+            drill, seen = under_way[future], future.result()
+            if seen is None:
+                continue
+            failed += bool(seen.problems)
+            print(row(drill, seen), flush=True)
+            if chosen.log:
+                with chosen.log.open("a") as log:
+                    log.write(json.dumps({"drill": drill.name, **vars(seen)}) + "\n")
     return 1 if failed else 0
 
 

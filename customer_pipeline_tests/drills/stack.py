@@ -5,8 +5,10 @@
 
 import contextlib
 import os
+import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,7 +33,7 @@ from customer_pipeline.windows import Window, floor
 from customer_pipeline_tests.cache.proxy import CuttingProxy
 from customer_pipeline_tests.drills.instance import Instance
 from customer_pipeline_tests.drills.processes import DrilledProcess, Guardian
-from customer_pipeline_tests.servers import SandboxControl, SandboxServer, accepts_connections, free_port
+from customer_pipeline_tests.servers import SandboxControl, SandboxServer, accepts_connections
 
 SETTINGS = re.compile("(ALERT|CUSTOMER_PIPELINE|DAGSTER|LANDING|PROVIDER|REDIS|SANDBOX|COVERAGE|COV|AWS)_.*")
 # A provider that hangs is given up after seconds instead of minutes: waiting is not what is drilled.
@@ -40,6 +42,21 @@ IMPATIENCE = {
     "timeouts": {"connect": "1s", "read": "2s", "total": "5s"},
 }
 LANDING_MEGABYTES = 256
+LASTING_PORTS = (10_240, 32_000)
+
+
+_given: set[int] = set()
+
+
+def lasting_port() -> int:
+    """Return a free port below those of outgoing connections: it is still free when its server is started again."""
+    while True:
+        port = random.randrange(*LASTING_PORTS)
+        if port in _given:
+            continue
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            _given.add(port)
+            return port
 
 
 class Provider(SandboxControl, DrilledProcess):
@@ -105,12 +122,12 @@ class Stack:
         guardian = Guardian()
         stack.callback(guardian.close)
         # The path of a socket is short by law, and that of a folder need not be.
-        socket = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drill-"))) / "code.sock"
+        code_socket = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drill-"))) / "code.sock"
         if self.own_disk:
             stack.enter_context(mounted(self.home.landing))
-        self.cache_port = free_port()
+        self.cache_port = lasting_port()
         self.proxy = stack.enter_context(CuttingProxy(self.cache_port))
-        ports = Ports(ui=free_port(), cache=self.cache_port, provider=free_port())
+        ports = Ports(ui=lasting_port(), cache=self.cache_port, provider=lasting_port())
         self.write_profile()
         inherited = {name: value for name, value in os.environ.items() if not SETTINGS.fullmatch(name)}
         self.environ = inherited | {
@@ -124,7 +141,7 @@ class Stack:
             **self._further,
         }
         workspace = self.folder / "workspace.yaml"
-        services.write_workspace(workspace, socket=socket)
+        services.write_workspace(workspace, socket=code_socket)
         self.instance = Instance(ports.ui_url)
         self.provider = Provider(self.home, port=ports.provider, environ=self.environ, guardian=guardian)
 
@@ -134,10 +151,10 @@ class Stack:
             )
 
         self.cache = process(services.cache(self.home, ports), self._cache_answers)
-        self.code_server = process(services.code_server(self.home, socket=socket), lambda: listens(socket))
+        self.code_server = process(services.code_server(self.home, socket=code_socket), lambda: listens(code_socket))
         self.webserver = process(services.webserver(self.home, ports, workspace=workspace), self.instance.loaded)
         self.daemon = process(services.daemon(self.home, workspace=workspace), lambda: True)
-        self.socket = socket
+        self.socket = code_socket
         everything = [self.cache, self.provider, self.code_server, self.webserver, self.daemon]
         for one in everything:
             stack.callback(one.kill_group)
