@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -26,25 +28,36 @@ def main() -> int:
         drills = [Drill.of_seed(seed) for seed in range(chosen.seed, chosen.seed + chosen.seeds)]
     else:
         drills = [DRILLS[name] for name in chosen.names or DRILLS]
+    # Asked to end, end the stack too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     failed = 0
-    deadline = time.monotonic() + chosen.seconds
+    print("| drill | what was done | what was seen | seconds |\n| --- | --- | --- | --- |")
+    for drill, seen in outcomes(drills, workers=chosen.workers, deadline=time.monotonic() + chosen.seconds):
+        failed += bool(seen.problems)
+        print(row(drill, seen), flush=True)
+        if chosen.log:
+            with chosen.log.open("a") as log:
+                log.write(json.dumps({"drill": drill.name, **vars(seen)}) + "\n")
+    return 1 if failed else 0
 
-    def done(drill: Drill) -> Seen | None:
+
+def outcomes(drills: list[Drill], *, workers: int, deadline: float) -> Iterator[tuple[Drill, Seen]]:
+    """Yield what each drill saw, as soon as it is over; begin none after the deadline."""
+
+    def perform_in_time(drill: Drill) -> Seen | None:
         return perform(drill) if time.monotonic() < deadline else None
 
-    print("| drill | what was done | what was seen | seconds |\n| --- | --- | --- | --- |")
-    with ThreadPoolExecutor(chosen.workers) as pool:
-        under_way = {pool.submit(done, drill): drill for drill in drills}
-        for future in as_completed(under_way):
-            drill, seen = under_way[future], future.result()
-            if seen is None:
-                continue
-            failed += bool(seen.problems)
-            print(row(drill, seen), flush=True)
-            if chosen.log:
-                with chosen.log.open("a") as log:
-                    log.write(json.dumps({"drill": drill.name, **vars(seen)}) + "\n")
-    return 1 if failed else 0
+    if workers == 1:  # in this thread, which a signal interrupts
+        yield from ((drill, seen) for drill in drills if (seen := perform_in_time(drill)))
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            under_way = {pool.submit(perform_in_time, drill): drill for drill in drills}
+            for future in as_completed(under_way):
+                if seen := future.result():
+                    yield under_way[future], seen
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def row(drill: Drill, seen: Seen) -> str:
