@@ -70,7 +70,7 @@ def lags(day: Day, *, now: timedelta | None) -> str:
     """Draw how far the cache lagged when each window ended, and in place of the newest, how far it lags now."""
     drawn = [*day.lags[:-1], day.lags[-1] if now is None else now]
     seconds = [None if lag is None else lag.total_seconds() for lag in drawn]
-    most = max((lag for lag in drawn if lag is not None), default=None)
+    most = max((lag for lag in (*day.lags, now) if lag is not None), default=None)
     told = [f"{spoken(lag)} {when}" for lag, when in ((now, "now"), (most, "at most")) if lag is not None]
     text = ", ".join(told) or "nothing was published"
     return _area(day, seconds, title="lag", colour="#d50", text=text, at_least=_SMALLEST_LAG_SCALE.total_seconds())
