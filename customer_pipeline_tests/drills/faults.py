@@ -11,8 +11,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from customer_pipeline_tests.drills.stack import Stack, lasting_port
-from customer_pipeline_tests.servers import wait_until
+from customer_pipeline_tests.drills.stack import Stack
+from customer_pipeline_tests.servers import free_port, wait_until
 
 Fault = Callable[[Stack], AbstractContextManager[None]]
 
@@ -141,7 +141,7 @@ def cache_loading(stack: Stack) -> Iterator[None]:
 def cluster_down(stack: Stack) -> Iterator[None]:
     """In the cache's place there is a cluster without slots: CLUSTERDOWN."""
     stack.cache.stop()
-    impostor = stack.valkey("--cluster-enabled", "yes", "--cluster-port", str(lasting_port()))
+    impostor = stack.valkey("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     try:
         impostor.start()
         yield

@@ -5,10 +5,8 @@
 
 import contextlib
 import os
-import random
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -33,7 +31,7 @@ from customer_pipeline.windows import Window, floor
 from customer_pipeline_tests.cache.proxy import CuttingProxy
 from customer_pipeline_tests.drills.instance import Instance
 from customer_pipeline_tests.drills.processes import DrilledProcess, Guardian
-from customer_pipeline_tests.servers import SandboxControl, SandboxServer, accepts_connections
+from customer_pipeline_tests.servers import SandboxControl, SandboxServer, accepts_connections, free_port
 
 SETTINGS = re.compile("(ALERT|CUSTOMER_PIPELINE|DAGSTER|LANDING|PROVIDER|REDIS|SANDBOX|COVERAGE|COV|AWS)_.*")
 # A provider that hangs is given up after seconds instead of minutes: waiting is not what is drilled.
@@ -42,21 +40,6 @@ IMPATIENCE = {
     "timeouts": {"connect": "1s", "read": "2s", "total": "5s"},
 }
 LANDING_MEGABYTES = 256
-LASTING_PORTS = (10_240, 32_000)
-
-
-_given: set[int] = set()
-
-
-def lasting_port() -> int:
-    """Return a free port below those of outgoing connections: it is still free when its server is started again."""
-    while True:
-        port = random.randrange(*LASTING_PORTS)
-        if port in _given:
-            continue
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            _given.add(port)
-            return port
 
 
 class Provider(SandboxControl, DrilledProcess):
@@ -125,9 +108,9 @@ class Stack:
         code_socket = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drill-"))) / "code.sock"
         if self.own_disk:
             stack.enter_context(mounted(self.home.landing))
-        self.cache_port = lasting_port()
+        self.cache_port = free_port()
         self.proxy = stack.enter_context(CuttingProxy(self.cache_port))
-        ports = Ports(ui=lasting_port(), cache=self.cache_port, provider=lasting_port())
+        ports = Ports(ui=free_port(), cache=self.cache_port, provider=free_port())
         self.write_profile()
         inherited = {name: value for name, value in os.environ.items() if not SETTINGS.fullmatch(name)}
         self.environ = inherited | {
