@@ -8,7 +8,8 @@ from customer_pipeline.healing.plan import Decision, HealRun, Memory, Request, S
 from customer_pipeline.windows import WINDOW_LENGTH, Window, contiguous, floor, split, subtract
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
-EVALUATION = timedelta(seconds=30)
+# Not a whole number of seconds: a real clock that is set back does not show the same microsecond again.
+EVALUATION = timedelta(seconds=30, microseconds=1)
 
 
 def windows(first: int, length: int = 1) -> Window:
@@ -23,10 +24,11 @@ def numbers(ranges: Iterable[Window]) -> set[int]:
 
 @dataclass
 class Poison:
-    """Why a window always fails: for good or not, and whether the failed run names it."""
+    """Why a window always fails: for good, named by the run, by its own fault?"""
 
     permanent: bool
     named: bool
+    local: bool = True
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Run:
     request: Request
     ended: bool = False
     permanent: bool = False
+    local: bool = False
     failed_window: Window | None = None
 
 
@@ -81,6 +84,7 @@ class World:
                     run_key=run.request.run_key,
                     ended=run.ended,
                     permanent=run.permanent,
+                    local=run.local,
                     failed_window=run.failed_window,
                 )
                 for run in reversed(self.runs)
@@ -127,7 +131,7 @@ class World:
                 continue
             elif poisoned:
                 cause = self.poison[poisoned[0]]
-                run.permanent = cause.permanent
+                run.permanent, run.local = cause.permanent, cause.local
                 run.failed_window = windows(poisoned[0]) if cause.named else None
             else:
                 self.publish(range_)
