@@ -60,9 +60,12 @@ HEAL_PRIORITY = "-1"
 
 
 def windows_of(tags: Mapping[str, str]) -> Window | None:
-    """Return the range that a run's tags name; None where they name none."""
+    """Return the range that a run's tags name; None where they name none: people may write any tags."""
     first = tags.get(RANGE_START, tags.get(PARTITION))
     last = tags.get(RANGE_END, first)
     if first is None or last is None:
         return None
-    return Window(Window.from_key(first).start, Window.from_key(last).end)
+    try:
+        return Window(Window.from_key(first).start, Window.from_key(last).end)
+    except ValueError:
+        return None

@@ -1,6 +1,7 @@
 """What was published so far: the coverage, which is the truth, kept in Redis together with what readers are told."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
@@ -78,12 +79,15 @@ class Coverage:
         for _ in range(_ATTEMPTS):
             written = self._text(self._keys.freshness)
             text = self._text(self._keys.coverage)
-            if not (intervals := self._intervals(text)):
+            intervals, known = self._intervals(text), _known(written)
+            if intervals:
+                # Unknown is when the newest window was published; it was not before its end.
+                published_at = known.published_at if known else intervals[-1].end
+                freshness = self._derived(intervals, until=floor(until), at=published_at)
+            elif known:  # the coverage was lost, so nothing is sure
+                freshness = replace(known, gaps=tuple(self._gaps([], floor(until))))
+            else:
                 return None
-            known = _known(written)
-            # Unknown is when the newest window was published; it was not before its end.
-            published_at = known.published_at if known else intervals[-1].end
-            freshness = self._derived(intervals, until=max(floor(until), _looked_until(known)), at=published_at)
             # Only if nobody has published since: whoever has knows better.
             if self._replace(self._keys.freshness, written, freshness.dump()) and (
                 self._text(self._keys.coverage) == text
@@ -115,7 +119,9 @@ class Coverage:
         """Write the freshness of the coverage until the coverage is the same afterwards."""
         text = self._text(self._keys.coverage)
         # What an outage was found to lack is not forgotten because an old window was published.
-        looked_until = _looked_until(_known(self._text(self._keys.freshness)))
+        known = _known(self._text(self._keys.freshness))
+        # A clock that was ahead for a while may have looked too far.
+        looked_until = min(known.looked_until, floor(now())) if known else _NEVER
         for _ in range(_ATTEMPTS):
             freshness = self._derived(self._intervals(text), until=looked_until, at=now())
             exchange(self._connection, [("SET", self._keys.freshness, freshness.dump())])
@@ -163,7 +169,3 @@ def _known(text: bytes) -> Freshness | None:
         return Freshness.parse(text)
     except ValueError:
         return None
-
-
-def _looked_until(freshness: Freshness | None) -> datetime:
-    return freshness.looked_until if freshness else _NEVER

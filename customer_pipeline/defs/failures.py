@@ -88,8 +88,11 @@ def _outlook(context: dg.AssetExecutionContext, cause: Cause) -> str:
 def _what_next(cause: Cause) -> str:
     if not cause.permanent:
         return cause.advice
+    needs_you = f"Needs you: {cause.advice[:1].lower()}{cause.advice[1:]}"
+    if cause.kind in outages.WITHIN_A_WINDOW:
+        return f"{needs_you} Then materialize the window again; the next windows do not wait for it."
     return (
-        f"Needs you: {cause.advice[:1].lower()}{cause.advice[1:]} The next tick or a materialization resumes. After "
+        f"{needs_you} The next tick or a materialization resumes. After "
         f"{outages.PERMANENT_FAILURES} such failures of live runs in a row ticks are skipped, but for one probe an "
         "hour, until the profile or a secret changes or somebody materializes."
     )

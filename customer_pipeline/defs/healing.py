@@ -82,14 +82,12 @@ def _runs(instance: dg.DagsterInstance) -> list[HealRun]:
             run_key=run.tags.get(RUN_KEY, ""),
             ended=run.id in ended,
             permanent=run.permanent,
-            failed_window=_window(run.tags.get(run_tags.FAILED_WINDOW)),
+            canceled=run.status == dg.DagsterRunStatus.CANCELED,
+            local=run.tags.get(run_tags.FAILURE) in outages.WITHIN_A_WINDOW,
+            failed_window=run_tags.windows_of({run_tags.PARTITION: run.tags.get(run_tags.FAILED_WINDOW, "")}),
         )
         for run in sorted(known.values(), key=lambda run: run.created, reverse=True)
     ]
-
-
-def _window(key: str | None) -> Window | None:
-    return Window.from_key(key) if key else None
 
 
 def _run_request(request: Request) -> dg.RunRequest:

@@ -23,7 +23,7 @@ PROBE_INTERVAL = timedelta(hours=1)
 # A day of live runs: whoever fails for longer reads since when in the tags.
 _LIVE_RUNS = 144
 _RUNS = 50
-_WITHIN_A_WINDOW = frozenset({run_tags.LANDING, run_tags.CHECKS, run_tags.UNFORESEEN})
+WITHIN_A_WINDOW = frozenset({run_tags.LANDING, run_tags.CHECKS, run_tags.UNFORESEEN})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,10 +58,10 @@ def since(
     # A run that was killed says nothing; it interrupts no outage.
     told = [run for run in failing if run.tags.get(run_tags.FAILURE)]
     alike = list(takewhile(lambda run: run.tags[run_tags.FAILURE] == kind, told))
-    if lane == run_tags.LIVE or (alike and kind not in _WITHIN_A_WINDOW):
+    if lane == run_tags.LIVE or (alike and kind not in WITHIN_A_WINDOW):
         runs = min(map(failing_since, failing), default=now)
-        if alike and len(alike) == len(failing):
-            return Since(kind=runs, runs=runs)
+        if alike and len(alike) == len(told):
+            return Since(kind=min(map(failing_since, alike)), runs=runs)
         return Since(kind=(alike[-1].ended or alike[-1].created) if alike else now, runs=runs)
     if last and last.failed and last.tags.get(run_tags.FAILURE) == kind:
         return Since(kind=failing_since(last), runs=failing_since(last))
@@ -104,8 +104,9 @@ class Hold:
 def hold(runs: Sequence[PipelineRun], *, configuration: str, at: datetime) -> Hold | None:
     """Return why the tick at an instant is skipped, or None.
 
-    It is after as many permanent failures of live runs in a row as `PERMANENT_FAILURES`, unless the configuration is
-    another one by now, a person has started a run since the last of them, or none was made for `PROBE_INTERVAL`.
+    It is after as many permanent failures of live runs in a row as `PERMANENT_FAILURES`, unless they lie within a
+    window, whose successor may be all right; the configuration is another one by now; a person has started a run since
+    the last of them; or none was made for `PROBE_INTERVAL`.
 
     Args:
         runs: of all lanes, those under way included, newest first.
@@ -114,7 +115,7 @@ def hold(runs: Sequence[PipelineRun], *, configuration: str, at: datetime) -> Ho
     """
     live = [run for run in runs if run.lane == run_tags.LIVE]
     ended = [run for run in live if run.ended or run.failed][:PERMANENT_FAILURES]
-    if len(ended) < PERMANENT_FAILURES or not all(run.permanent for run in ended):
+    if len(ended) < PERMANENT_FAILURES or not all(map(_concerns_every_window, ended)):
         return None
     if {run.tags.get(run_tags.CONFIGURATION) for run in ended} != {configuration}:
         return None
@@ -123,6 +124,10 @@ def hold(runs: Sequence[PipelineRun], *, configuration: str, at: datetime) -> Ho
     # A run is created some seconds after its tick.
     next_probe = floor(max(run.created for run in live)) + PROBE_INTERVAL
     return Hold(run=ended[0], next_probe=next_probe) if at < next_probe else None
+
+
+def _concerns_every_window(run: PipelineRun) -> bool:
+    return run.permanent and run.tags.get(run_tags.FAILURE) not in WITHIN_A_WINDOW
 
 
 def reason_to_skip(instance: dg.DagsterInstance, *, at: datetime) -> str | None:

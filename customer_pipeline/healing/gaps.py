@@ -3,7 +3,8 @@
 A window counts as a whole here: it is published when all of it is, and in progress as soon as some of it is.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from customer_pipeline.windows import WINDOW_LENGTH, Window, contiguous, floor, subtract
@@ -36,7 +37,13 @@ def missing(coverage: Iterable[Window], windows: Window) -> list[Window]:
 def without(ranges: Iterable[Window], others: Iterable[Window]) -> list[Window]:
     """Return the windows of `ranges` that no interval of `others` touches, oldest first."""
     touched = whole(others)
-    return [part for one in contiguous(ranges) for part in subtract(one, touched)]
+    return [part for one in contiguous(ranges) for part in subtract(one, near(one, touched))]
+
+
+def near(one: Window, ranges: Sequence[Window]) -> Sequence[Window]:
+    """Return those of `ranges`, which are disjoint and sorted, that overlap one range; there may be thousands."""
+    first = bisect_right(ranges, one.start, key=lambda other: other.end)
+    return ranges[first : bisect_left(ranges, one.end, lo=first, key=lambda other: other.start)]
 
 
 def common(ranges: Iterable[Window], others: Iterable[Window]) -> list[Window]:

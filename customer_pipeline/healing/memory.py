@@ -29,8 +29,8 @@ class Attempt:
         tries: how often it failed as it is.
         part: whether it was cut out of a range that failed.
         failed: when it failed last.
-        doubted: the end of the newest published window when a single window was refused for good. A rejection can be
-            the provider's own: the window is asked once more after a newer one was published.
+        doubted: the end of the newest published window when the range was refused for good. A refusal can be the
+            provider's as a whole: the range is asked once more after a newer window was published, and cut only then.
         run_key: of the request that is outstanding; empty where none is.
         requested: when that was requested.
     """
@@ -75,8 +75,7 @@ class Memory:
     @property
     def given_up(self) -> list[Window]:
         """The windows that need a person, as contiguous ranges, oldest first."""
-        doubted = [attempt.windows for attempt in self.attempts if attempt.doubted]
-        return contiguous([*self.settled, *doubted])
+        return contiguous(self.settled)
 
     def under(self, configuration: str) -> Self:
         """Return what still holds under `configuration`: after a change, only that some requests are outstanding."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from customer_pipeline.healing import words
-from customer_pipeline.healing.gaps import LARGEST_RANGE, common, count, ended, gaps, missing, without
+from customer_pipeline.healing.gaps import LARGEST_RANGE, common, count, ended, gaps, missing, near, without
 from customer_pipeline.healing.memory import Attempt, Memory
 from customer_pipeline.healing.verdict import HealRun, Verdict, is_due, judge
 from customer_pipeline.timestamps import format_instant
@@ -104,7 +104,7 @@ def _reviewed(memory: Memory, situation: Situation, *, holes: list[Window], newe
 
 
 def _review(attempt: Attempt, situation: Situation, *, holes: list[Window], newest_end: datetime | None) -> Verdict:
-    left = common([attempt.windows], holes)
+    left = common([attempt.windows], near(attempt.windows, holes))
     if attempt.outstanding and left:
         runs = [run for run in situation.runs if run.run_key == attempt.run_key]
         if not all(run.ended for run in runs) or (not runs and _may_appear(attempt, situation.now)):

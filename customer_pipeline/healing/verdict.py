@@ -1,7 +1,9 @@
 """What becomes of a range whose run has ended while some of it is still missing. Pure.
 
 A failure that trying again may mend is tried again; then the range is cut, down to the window that is the cause, so
-that the others are published. What no trying mends is cut at once.
+that the others are published. What no trying mends is cut at once where it lies in the windows. A refusal that may
+concern every window, such as that of the credentials, is held against a range only if it meets it again after a newer
+window was published. What a person canceled is asked for again, later each time.
 """
 
 from dataclasses import dataclass, field, replace
@@ -25,12 +27,16 @@ class HealRun:
         run_key: of its request.
         ended: whether it has.
         permanent: whether it failed in a way that trying again does not mend.
+        local: whether what failed lies in its windows, rather than in what all windows need.
+        canceled: whether a person has ended it.
         failed_window: the window in which it failed, where it says so.
     """
 
     run_key: str
     ended: bool
     permanent: bool = False
+    local: bool = False
+    canceled: bool = False
     failed_window: Window | None = None
 
 
@@ -53,19 +59,17 @@ def judge(attempt: Attempt, run: HealRun, *, left: Window, now: datetime, newest
         newest_end: the end of the newest published window.
     """
     again = replace(attempt.idle(left), tries=attempt.tries + 1, failed=now)
+    if run.canceled:
+        return Verdict([again])
+    if run.permanent and not run.local and not attempt.doubted:
+        return Verdict([replace(again, failed=None, doubted=newest_end)])
     if again.single:
-        return _judge_window(again, permanent=run.permanent, newest_end=newest_end)
+        given_up = run.permanent or again.tries >= TRIES_OF_A_WINDOW
+        return Verdict(settled=[left]) if given_up else Verdict([again])
     if not run.permanent and not attempt.part and again.tries < TRIES_OF_A_RANGE:
         return Verdict([again])
-    return Verdict([Attempt(windows=part, part=True) for part in cut(left, run.failed_window)])
-
-
-def _judge_window(again: Attempt, *, permanent: bool, newest_end: datetime) -> Verdict:
-    if permanent and not again.doubted:
-        return Verdict([replace(again, failed=None, doubted=newest_end)])
-    if permanent or again.tries >= TRIES_OF_A_WINDOW:
-        return Verdict(settled=[again.windows])
-    return Verdict([again])
+    parts = cut(left, run.failed_window)
+    return Verdict([Attempt(windows=part, part=True, doubted=attempt.doubted) for part in parts])
 
 
 def cut(windows: Window, failed: Window | None) -> list[Window]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from customer_pipeline.healing.gaps import common, count, without
 from customer_pipeline.healing.memory import Attempt, Memory
 from customer_pipeline.healing.verdict import due_at
-from customer_pipeline.windows import WINDOW_LENGTH, Window
+from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 
 _MOST_NAMED = 5
 
@@ -22,7 +22,7 @@ def span(windows: Window) -> str:
 
 def reason(attempt: Attempt) -> str:
     """Return why a range is requested."""
-    if attempt.doubted:
+    if attempt.doubted and not attempt.part:
         return f"gap {span(attempt.windows)}, once more: a newer window was published since it was refused"
     part = ", part of a range that failed" if attempt.part else ""
     return f"gap {span(attempt.windows)}, try {attempt.tries + 1}{part}"
@@ -49,6 +49,7 @@ def explain(
     due = {attempt.windows: due_at(attempt) for attempt in memory.attempts if not attempt.outstanding}
     later = {windows: instant for windows, instant in due.items() if instant and instant > now}
     delayed = common(rest, later)
+    refused = common(rest, [attempt.windows for attempt in memory.attempts if attempt.doubted == floor(now)])
     said = []
     if busy:
         said.append(f"{_windows(busy)} queued or under way")
@@ -58,10 +59,12 @@ def explain(
             f"{_windows(rest)} wait"
         )
     else:
-        if turn := without(rest, delayed):
+        if turn := without(rest, [*delayed, *refused]):
             said.append(f"{_windows(turn)} wait for their turn")
         if delayed:
             said.append(f"{_windows(delayed)} wait for their next try, the first until {min(later.values()):%H:%M:%S}Z")
+        if refused:
+            said.append(f"{_windows(refused)} refused, asked once more after the next window is published")
     if given_up:
         said.append(
             f"given up: {_named(given_up)}; needs a person: read the runs' failures, correct the cause, and "

@@ -1,6 +1,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -265,6 +266,27 @@ def test_an_old_window_that_is_published_in_an_outage_does_not_hide_it(coverage:
     assert (freshness.latest, freshness.gaps) == (window(2).end, (window(3, 5),))
     assert freshness.stale_since == window(3).end
     assert coverage.extend([window(3, 5)]).gaps == ()
+
+
+def test_a_clock_that_was_ahead_for_a_while_leaves_no_gaps_in_the_future(coverage: Coverage) -> None:
+    coverage.extend([window(0)])
+    coverage.refresh(window(5000).end)
+    freshness = coverage.refresh(window(1).end)
+    assert freshness is not None
+    assert freshness.gaps == (window(1),)
+
+    coverage.refresh(window(5000).end)
+    with time_machine.travel(window(2).end, tick=False):
+        assert coverage.extend([window(1)]).gaps == (window(2),)
+
+
+def test_a_coverage_that_was_lost_makes_everything_a_gap(either: Connection) -> None:
+    coverage = Coverage(either, keys=KEYS, start=window(0).start)
+    published = coverage.extend([window(0, 3)])
+    either.delete(KEYS.coverage)
+    freshness = coverage.refresh(window(4).end)
+    assert freshness == replace(published, gaps=(window(0, 4),))
+    assert coverage.freshness() == freshness
 
 
 @pytest.mark.parametrize("content", [None, b"not json"])

@@ -223,3 +223,6 @@ def test_the_range_of_a_run_is_that_of_its_tags() -> None:
     assert run_tags.windows_of({run_tags.PARTITION: key}) == windows(5)
     assert run_tags.windows_of(range_tags(windows(5, 9))) == windows(5, 9)
     assert run_tags.windows_of({"dagster/backfill": "x"}) is None
+    # Dagster takes whatever tags a person writes.
+    assert run_tags.windows_of({run_tags.PARTITION: "2026-11-23T1455Z"}) is None
+    assert run_tags.windows_of({run_tags.RANGE_START: windows(9).key, run_tags.RANGE_END: windows(5).key}) is None

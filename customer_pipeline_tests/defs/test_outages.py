@@ -81,6 +81,7 @@ def test_a_killed_run_interrupts_no_outage_and_begins_none() -> None:
     begun = TICK - minutes(60)
     live = [run(10, status=KILLED), run(20, DOWN, failing_since=begun), run(30)]
     assert asked(DOWN, live).runs == begun
+    assert asked(DOWN, live).kind == begun
     killed = run(10, status=KILLED)
     assert asked(DOWN, [killed, run(20)]) == Since(kind=TICK, runs=killed.created)
 
@@ -133,6 +134,11 @@ def test_after_the_third_permanent_failure_ticks_are_skipped_until_the_probe() -
         pytest.param([rejected(10), rejected(20), run(25), rejected(30)], CONFIGURATION, id="one succeeded between"),
         pytest.param([run(5, DOWN), *THREE], CONFIGURATION, id="the last one was transient"),
         pytest.param([run(5, status=KILLED), *THREE], CONFIGURATION, id="the last one was killed"),
+        pytest.param(
+            [run(ago, run_tags.CHECKS, permanent=True) for ago in (10, 20, 30)],
+            CONFIGURATION,
+            id="the windows' own records failed",
+        ),
         pytest.param(THREE, "corrected", id="the configuration has changed"),
         pytest.param([rejected(5, configuration="x"), *THREE], "x", id="the changed configuration failed once"),
         pytest.param([run(5, lane=None), *THREE], CONFIGURATION, id="a person's run succeeded"),

@@ -95,7 +95,9 @@ EVENTS = st.one_of(
     st.sampled_from([its_open_runs_are_deleted, the_cursor_is_lost, the_configuration_changes, the_cache_is_emptied]),
 )
 POISONS = st.dictionaries(
-    st.integers(0, 150), st.builds(Poison, permanent=st.booleans(), named=st.booleans()), max_size=3
+    st.integers(0, 150),
+    st.builds(Poison, permanent=st.booleans(), named=st.booleans(), local=st.booleans()),
+    max_size=3,
 )
 
 

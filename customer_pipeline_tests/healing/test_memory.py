@@ -83,11 +83,11 @@ def test_a_cursor_that_cannot_be_read_or_is_of_another_form_starts_anew_and_that
     assert "0750Z" not in caplog.text
 
 
-def test_given_up_windows_are_named_as_contiguous_ranges_with_those_that_were_refused_once() -> None:
+def test_given_up_windows_are_named_as_contiguous_ranges_without_those_that_were_refused_once() -> None:
     doubted = Attempt(windows=span(-4, 1), doubted=NOON)
     memory = Memory(settled=(span(-6, 2), span(-20, 1)), attempts=(doubted, Attempt(windows=span(-9, 1), tries=3)))
 
-    assert memory.given_up == [span(-20, 1), span(-6, 3)]
+    assert memory.given_up == [span(-20, 1), span(-6, 2)]
 
 
 def test_a_new_configuration_forgets_every_failure_but_no_request() -> None:

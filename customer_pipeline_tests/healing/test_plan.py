@@ -215,29 +215,43 @@ def test_a_range_that_fails_for_good_is_cut_at_once_and_the_rest_heals() -> None
     assert one.requested.count(windows(90, 9)) == 1
 
 
-def test_a_window_refused_for_good_is_given_up_at_once_and_asked_once_more_after_the_next_published_one() -> None:
+def test_a_refusal_that_may_concern_every_window_counts_once_a_newer_window_was_published_since() -> None:
+    one = world(100, windows(0, 90), seconds=0)
+    one.poison[93] = Poison(permanent=True, named=True, local=False)
+    one.evaluate()
+    one.steps(18)
+    assert one.requested == [windows(90, 9)]
+    assert one.decisions[-1].says == "9 windows refused, asked once more after the next window is published"
+
+    one.steps(10)
+    assert one.requested[1:] == [windows(90, 9), windows(94, 5), windows(93), windows(90, 3)]
+    assert one.runs[1].request.reason == (
+        "gap 2026-11-01T1500Z..1620Z, once more: a newer window was published since it was refused"
+    )
+    assert one.missing == one.given_up == {93}
+
+
+def test_a_window_that_fails_for_good_is_given_up_at_once() -> None:
     one = world(100, windows(0, 98), seconds=0)
     one.poison[98] = Poison(permanent=True, named=True)
     one.evaluate()
     one.step()
-    assert one.given_up == {98}
 
-    one.steps(17)
-    assert one.requested == [windows(98)]
+    assert one.given_up == {98}
     one.steps(200)
-    assert one.requested == [windows(98)] * 2
-    assert one.runs[-1].request.reason.startswith("gap 2026-11-01T1620Z, once more: ")
-    assert one.given_up == {98}
+    assert one.requested == [windows(98)]
 
 
-def test_a_provider_that_refuses_for_a_while_makes_nobody_give_up_for_good() -> None:
-    one = world(100, windows(0, 80), seconds=0)
+@pytest.mark.parametrize("missing", [1, 42, 144, 432])
+def test_a_provider_that_refuses_for_a_while_is_asked_little_and_makes_nobody_give_up(missing: int) -> None:
+    one = world(600, windows(0, 599 - missing), seconds=0)
     one.evaluate()
     one.rejecting = True
     one.steps(18)  # just before the next tick
-    assert len(one.given_up) > 1
+    assert len(one.runs) <= 3
+    assert one.given_up == set()
     one.rejecting = False
-    one.steps(30)
+    one.steps(60)
 
     assert one.missing == one.given_up == set()
 
@@ -322,17 +336,20 @@ def test_a_published_window_that_shows_as_failed_is_a_gap_and_still_proves_that_
 @pytest.mark.parametrize("position", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("permanent", [True, False])
 @pytest.mark.parametrize("named", [True, False])
-def test_one_poison_window_costs_few_runs(length: int, position: float, *, permanent: bool, named: bool) -> None:
+@pytest.mark.parametrize("local", [True, False])
+def test_one_poison_window_costs_few_runs(
+    length: int, position: float, *, permanent: bool, named: bool, local: bool
+) -> None:
     one = world(300, windows(0, 299 - length), seconds=0)
     poison = 299 - length + round(position * (length - 1))
-    one.poison[poison] = Poison(permanent=permanent, named=named)
+    one.poison[poison] = Poison(permanent=permanent, named=named, local=local)
     one.evaluate()
     one.steps(200)
 
     assert one.missing == one.given_up == {poison}
     halves = 3 if named else 2 * (length - 1).bit_length()
     last_tries = 1 if permanent else 4
-    assert len(one.runs) <= (1 if permanent else 3) + halves + last_tries
+    assert len(one.runs) <= (1 + (not local) if permanent else 3) + halves + last_tries
 
 
 def test_the_memory_of_half_a_year_in_which_everything_fails_stays_small() -> None:
@@ -344,3 +361,27 @@ def test_the_memory_of_half_a_year_in_which_everything_fails_stays_small() -> No
 
     assert len(one.given_up) > 20
     assert one.largest_cursor < 20_000
+
+
+def test_what_a_person_canceled_is_asked_for_later_each_time_and_never_given_up() -> None:
+    one = world(100, windows(0, 98), seconds=0)
+    one.canceling = True
+    one.evaluate()
+
+    asked = tries(one, windows(98), minutes=180)
+
+    moments = [moment for moment, _ in asked]
+    assert [later - earlier for earlier, later in pairwise([-1, *moments])][:5] == [3, 5, 9, 17, 33]
+    assert len(asked) < 10
+    assert one.given_up == set()
+    one.canceling = False
+    one.steps(150)
+    assert one.missing == set()
+
+
+def test_the_newest_of_thousands_of_gaps_are_requested_first() -> None:
+    one = world(26_000)
+    one.coverage = [windows(number) for number in range(1, 26_000, 2)]
+    one.evaluate()
+
+    assert one.requested == [windows(25_998), windows(25_996), windows(25_994)]

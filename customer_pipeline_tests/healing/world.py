@@ -37,6 +37,7 @@ class Run:
     ended: bool = False
     permanent: bool = False
     local: bool = False
+    canceled: bool = False
     failed_window: Window | None = None
 
 
@@ -59,6 +60,7 @@ class World:
     largest_cursor: int = 0
     damaged_cursor: str = ""
     latest: datetime = START
+    canceling: bool = False
     has_been_down: bool = False
     has_rejected: bool = False
 
@@ -85,6 +87,7 @@ class World:
                     ended=run.ended,
                     permanent=run.permanent,
                     local=run.local,
+                    canceled=run.canceled,
                     failed_window=run.failed_window,
                 )
                 for run in reversed(self.runs)
@@ -124,7 +127,9 @@ class World:
             run.ended = True
             range_ = run.request.windows
             poisoned = [number for number in sorted(numbers([range_])) if number in self.poison]
-            if self.rejecting:
+            if self.canceling:
+                run.canceled = True
+            elif self.rejecting:
                 run.permanent = True
                 run.failed_window = Window(range_.start, range_.start + WINDOW_LENGTH)
             elif not self.up:
