@@ -18,6 +18,7 @@ from dagster._core.remote_origin import (
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, SensorInstigatorData
 
 from customer_pipeline import run_tags, timestamps
+from customer_pipeline.alerts.trouble import DUE_AFTER
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
@@ -172,7 +173,8 @@ def test_a_daemon_that_was_stopped_is_told_when_it_is_back(watch: Watch, valkey:
     assert watch.look() == "nothing to tell"
     watch.look(later=timedelta(hours=7))
     (message,) = watch.receiver.bodies
-    assert (message["cause"], message["windows"]) == ("missed", 42)
+    due = floor(timestamps.parse_instant(message["at"]) - DUE_AFTER)
+    assert (message["cause"], message["windows"]) == ("missed", (due - watch.windows[-1].end) // WINDOW_LENGTH)
     assert message["url"] == "https://dagster.example.org/assets/customer_cache?view=partitions"
 
 
