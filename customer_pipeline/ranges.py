@@ -22,8 +22,8 @@ def ingestions(
     """Ingest as many windows at the same time as there are clients.
 
     The value yields each window as it is done, with a function that returns its report or raises what went wrong. With
-    one client that function does the work. Leaving the block stops windows that have not begun and waits for those
-    under way; each window lands by itself, whatever becomes of the others.
+    one client that function does the work. Leaving the block stops windows that have not begun and lets those under way
+    end with their present request; each window lands by itself, whatever becomes of the others.
     """
     if len(clients) == 1:
         yield ((window, partial(ingest, window, client=clients[0], landing=landing)) for window in windows)
@@ -44,4 +44,6 @@ def ingestions(
         under_way = {pool.submit(with_idle_client, window): window for window in windows}
         yield ((under_way[future], future.result) for future in as_completed(under_way))
     finally:
+        for client in clients:
+            client.end_soon()
         pool.shutdown(cancel_futures=True)

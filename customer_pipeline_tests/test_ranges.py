@@ -1,6 +1,7 @@
 """A range of windows, from a real HTTP server to a real landing store, one window at a time and several."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -55,8 +56,8 @@ def landing(tmp_path: Path) -> LandingStore:
 
 
 @contextmanager
-def clients(url: str, count: int) -> Iterator[list[ProviderClient]]:
-    opened = [ProviderClient(profile(url), {}) for _ in range(count)]
+def clients(url: str, count: int, **changes: object) -> Iterator[list[ProviderClient]]:
+    opened = [ProviderClient(profile(url, **changes), {}) for _ in range(count)]
     yield opened
     for client in opened:
         client.close()
@@ -134,3 +135,20 @@ def test_the_first_failure_is_raised_with_its_window_and_stops_those_that_have_n
     begun = set(provider.asked)
     assert begun < set(WINDOWS)
     assert set(landed(landing)) == {window.key for window in begun - {WINDOWS[1]}}
+
+
+def test_what_is_under_way_tries_nothing_again_once_the_block_is_left(landing: LandingStore) -> None:
+    """Somebody terminates the run while the provider asks each of its clients to wait a minute."""
+    provider = Provider(lambda _: Reply(503, headers={"Retry-After": "60"}))
+    patient = {"attempts": 5, "budget": "10m"}
+
+    def ingest_all(opened: list[ProviderClient]) -> None:
+        with ingestions(WINDOWS, clients=opened, landing=landing):
+            wait_until(lambda: len(provider.asked) == 3, what="a request of each client")
+            raise KeyboardInterrupt
+
+    started = time.monotonic()
+    with Server(provider) as server, clients(server.url, 3, retry=patient) as opened, pytest.raises(KeyboardInterrupt):
+        ingest_all(opened)
+    assert len(provider.asked) == 3
+    assert time.monotonic() - started < 55  # less than the wait that was cut short

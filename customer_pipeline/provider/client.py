@@ -1,6 +1,5 @@
 """The provider client: what the rest of the project sees of a provider."""
 
-import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
@@ -18,7 +17,7 @@ class ProviderClient:
     Args:
         profile: what the provider is like.
         environment: where the profile's `${NAME}` references are looked up.
-        sleep: how retries wait, in seconds.
+        sleep: how retries wait, in seconds; by default in a way that `end_soon` cuts short.
         permits: what each request waits for before it is sent; without it, for nothing.
 
     Raises:
@@ -30,7 +29,7 @@ class ProviderClient:
         profile: Profile,
         environment: Mapping[str, str],
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         permits: Permits | None = None,
     ) -> None:
         self.profile = profile
@@ -39,6 +38,10 @@ class ProviderClient:
     def walk(self, window: Window) -> Walk:
         """Return a walk over every record whose `updated_at` lies in the window or in the lookback before it."""
         return Walk(self._transport, self.profile, window)
+
+    def end_soon(self) -> None:
+        """Let walks in other threads end with their present request."""
+        self._transport.end_soon()
 
     def close(self) -> None:
         """Close the connections."""

@@ -42,7 +42,7 @@ class RetryBudget:
         spent: the waiting done so far.
     """
 
-    def __init__(self, policy: Retry, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, policy: Retry, *, sleep: Callable[[float], object] = time.sleep) -> None:
         self._policy = policy
         self._sleep = sleep
         self.spent = timedelta(0)

@@ -1,6 +1,7 @@
 """One HTTP session to one provider: sends a request until it has a whole JSON answer, or raises a typed error."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -101,17 +102,22 @@ class Transport:
         profile: Profile,
         environment: Mapping[str, str],
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         permits: Permits | None = None,
     ) -> None:
         self._profile = profile
+        self._ending = threading.Event()
         self._permits = permits or Unlimited()
         self.base_url = profile.resolved_base_url(environment)
         self.list_url = f"{self.base_url}/{profile.list.path.lstrip('/')}"
         self._shown = redact(f"{profile.shown_base_url(environment)}/{profile.list.path.lstrip('/')}")
         self._session = open_session(profile, environment)
-        self._budget = RetryBudget(profile.retry, sleep=sleep)
+        self._budget = RetryBudget(profile.retry, sleep=sleep or self._ending.wait)
         self.traffic = Traffic()
+
+    def end_soon(self) -> None:
+        """Try nothing again, from whatever thread: what is under way ends with its present request."""
+        self._ending.set()
 
     def close(self) -> None:
         """Close the session's connections."""
@@ -129,13 +135,15 @@ class Transport:
         """
         attempts = _Attempts(self._shown, self._profile.request_id_header)
         while True:
+            if self._ending.is_set():
+                raise ProviderUnavailable("the run ends before this request", attempts.facts(None))
             attempts.count += 1
             try:
                 return self._try(attempts, url, params or {})
             except RequestBudgetExhausted:
                 raise
             except ProviderError as error:
-                if not self._budget.wait_before_retry(error, attempts.count):
+                if self._ending.is_set() or not self._budget.wait_before_retry(error, attempts.count):
                     raise
                 self.traffic.retries += 1
                 log.info("retrying after attempt %d: %s", attempts.count, error.reason)
