@@ -52,6 +52,7 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PRIORITY = "dagster/priority"
 WILL_RETRY = "dagster/will_retry"
+MAX_RETRIES = "dagster/max_retries"
 RETRY_ON_FAILURE = "dagster/retry_on_asset_or_op_failure"
 
 # Live outranks what a person starts, which has no priority of its own, and that outranks the heal.

@@ -82,6 +82,7 @@ def _runs(instance: dg.DagsterInstance) -> list[HealRun]:
             run_key=run.tags.get(RUN_KEY, ""),
             ended=run.id in ended,
             permanent=run.permanent,
+            told=run_tags.FAILURE in run.tags,
             canceled=run.status == dg.DagsterRunStatus.CANCELED,
             local=run.tags.get(run_tags.FAILURE) in outages.WITHIN_A_WINDOW,
             failed_window=run_tags.windows_of({run_tags.PARTITION: run.tags.get(run_tags.FAILED_WINDOW, "")}),
@@ -100,5 +101,7 @@ def _run_request(request: Request) -> dg.RunRequest:
             run_tags.LANE: run_tags.HEAL,
             run_tags.PRIORITY: run_tags.HEAL_PRIORITY,
             run_tags.REASON: request.reason,
+            # The heal itself tries again, and cuts what is too large.
+            run_tags.MAX_RETRIES: "0",
         },
     )

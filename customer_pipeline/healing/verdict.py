@@ -1,7 +1,8 @@
 """What becomes of a range whose run has ended while some of it is still missing. Pure.
 
 A failure that trying again may mend is tried again; then the range is cut, down to the window that is the cause, so
-that the others are published. What no trying mends is cut at once where it lies in the windows. A refusal that may
+that the others are published. What no trying mends is cut at once where it lies in the windows, and so is what ended
+without a word: it may be too large. A refusal that may
 concern every window, such as that of the credentials, is held against a range only if it meets it again after a newer
 window was published. What a person canceled is asked for again, later each time.
 """
@@ -29,6 +30,7 @@ class HealRun:
         permanent: whether it failed in a way that trying again does not mend.
         local: whether what failed lies in its windows, rather than in what all windows need.
         canceled: whether a person has ended it.
+        told: whether it has said why it failed; one that was killed or took too long has not.
         failed_window: the window in which it failed, where it says so.
     """
 
@@ -37,6 +39,7 @@ class HealRun:
     permanent: bool = False
     local: bool = False
     canceled: bool = False
+    told: bool = True
     failed_window: Window | None = None
 
 
@@ -66,7 +69,7 @@ def judge(attempt: Attempt, run: HealRun, *, left: Window, now: datetime, newest
     if again.single:
         given_up = run.permanent or again.tries >= TRIES_OF_A_WINDOW
         return Verdict(settled=[left]) if given_up else Verdict([again])
-    if not run.permanent and not attempt.part and again.tries < TRIES_OF_A_RANGE:
+    if run.told and not run.permanent and not attempt.part and again.tries < TRIES_OF_A_RANGE:
         return Verdict([again])
     parts = cut(left, run.failed_window)
     return Verdict([Attempt(windows=part, part=True, doubted=attempt.doubted) for part in parts])

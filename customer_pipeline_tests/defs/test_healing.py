@@ -123,6 +123,7 @@ def test_a_gap_is_requested_in_the_lane_of_heals_once_the_newest_window_is_publi
         run_tags.RANGE_END: healer.windows[-2].key,
         run_tags.LANE: "heal",
         run_tags.PRIORITY: "-1",
+        run_tags.MAX_RETRIES: "0",
         run_tags.REASON: request.tags[run_tags.REASON],
         "dagster/sensor_name": "heal_gaps",
     }

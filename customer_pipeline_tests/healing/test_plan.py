@@ -379,6 +379,16 @@ def test_what_a_person_canceled_is_asked_for_later_each_time_and_never_given_up(
     assert one.missing == set()
 
 
+def test_a_range_that_takes_too_long_is_cut_at_once() -> None:
+    one = world(200, windows(0, 55), seconds=0)
+    one.longest_run = 40 * WINDOW_LENGTH
+    one.evaluate()
+    one.steps(20)
+
+    assert one.missing == set()
+    assert [(each.end - each.start) // WINDOW_LENGTH for each in one.requested] == [144, 72, 72, 36, 36, 36, 36]
+
+
 def test_the_newest_of_thousands_of_gaps_are_requested_first() -> None:
     one = world(26_000)
     one.coverage = [windows(number) for number in range(1, 26_000, 2)]

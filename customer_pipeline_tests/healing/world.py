@@ -38,6 +38,7 @@ class Run:
     permanent: bool = False
     local: bool = False
     canceled: bool = False
+    told: bool = True
     failed_window: Window | None = None
 
 
@@ -61,6 +62,7 @@ class World:
     damaged_cursor: str = ""
     latest: datetime = START
     canceling: bool = False
+    longest_run: timedelta = timedelta.max
     has_been_down: bool = False
     has_rejected: bool = False
 
@@ -88,6 +90,7 @@ class World:
                     permanent=run.permanent,
                     local=run.local,
                     canceled=run.canceled,
+                    told=run.told,
                     failed_window=run.failed_window,
                 )
                 for run in reversed(self.runs)
@@ -129,6 +132,8 @@ class World:
             poisoned = [number for number in sorted(numbers([range_])) if number in self.poison]
             if self.canceling:
                 run.canceled = True
+            elif range_.end - range_.start > self.longest_run:
+                run.told = False
             elif self.rejecting:
                 run.permanent = True
                 run.failed_window = Window(range_.start, range_.start + WINDOW_LENGTH)
