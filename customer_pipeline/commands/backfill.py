@@ -25,6 +25,7 @@ OUTCOME_UNKNOWN = 3
 INTERRUPTED = 130
 
 _MOST_CAUSES = 5
+_USUAL_SAMPLE = 5
 _LARGEST_SAMPLE = 1000
 _ANSWER_TIMEOUT = timedelta(minutes=1)
 
@@ -49,17 +50,20 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     dry_run = parser.add_argument_group("preview")
     dry_run.add_argument("--dry-run", action="store_true", help="say what would change, and write nothing")
-    dry_run.add_argument("--sample", type=_sample, default=5, metavar="N", help="customers to compare (default: 5)")
+    dry_run.add_argument("--sample", type=_sample, metavar="N", help=f"customers to compare (default: {_USUAL_SAMPLE})")
     dry_run.add_argument("--show-values", action="store_true", help="show their values: personal data")
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
+    if misplaced := _misplaced(arguments):
+        return complain(misplaced, code=MISCONFIGURED)
     try:
         request = Request(windows=bounds.parse(arguments.start, arguments.end), replay=arguments.replay)
         if arguments.dry_run:
-            return preview(request, sample=arguments.sample, show_values=arguments.show_values)
+            sample = _USUAL_SAMPLE if arguments.sample is None else arguments.sample
+            return preview(request, sample=sample, show_values=arguments.show_values)
         return _through_the_instance(
             GraphQL(webserver_url(os.environ, given=arguments.url), timeout=_ANSWER_TIMEOUT),
             request,
@@ -68,7 +72,18 @@ def run(arguments: argparse.Namespace) -> int:
     except bounds.BoundsError as error:
         return complain(error, code=MISCONFIGURED)
     except KeyboardInterrupt:
-        return complain("interrupted; a backfill that was requested goes on", code=INTERRUPTED)
+        what_is = "nothing was written" if arguments.dry_run else "a backfill that was requested goes on"
+        return complain(f"interrupted; {what_is}", code=INTERRUPTED)
+
+
+def _misplaced(arguments: argparse.Namespace) -> str | None:
+    """Return which options do not belong together: who asks to be shown something must not start a backfill."""
+    if arguments.dry_run:
+        if arguments.again or arguments.url:
+            return "--again and --url belong to a backfill; --dry-run starts none"
+    elif arguments.show_values or arguments.sample is not None:
+        return "--sample and --show-values belong to --dry-run; nothing was started"
+    return None
 
 
 def _through_the_instance(graphql: GraphQL, request: Request, *, again: bool) -> int:
@@ -83,6 +98,8 @@ def _through_the_instance(graphql: GraphQL, request: Request, *, again: bool) ->
         )
     except WebserverError as error:
         return complain(f"{error}; nothing was started", code=OUTCOME_UNKNOWN)
+    except KeyboardInterrupt:
+        return complain("interrupted; nothing was started", code=INTERRUPTED)
     if last and last.unfinished:
         backfill_id = last.id
         say(f"backfill {last.id} of this range goes on since {last.created:%Y-%m-%d %H:%MZ}: watching it")
