@@ -1,10 +1,16 @@
-"""Messages that wait for a channel to take them: at least once each, with growing pauses, for an hour at most. Pure."""
+"""Messages that wait for a channel to take them: at least once each, with growing pauses. Pure.
+
+What a person may still have to act upon waits until it is taken; news of a heal is of no use after an hour.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from customer_pipeline.alerts.messages import Instant, Message
+from customer_pipeline.alerts.state import bounded
+from customer_pipeline.healing.gaps import count
+from customer_pipeline.windows import Window, contiguous
 
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=10)
@@ -61,13 +67,30 @@ class Outbox:
         return self._with(channel, Queue(messages=queue.messages[number:]) if number else queue)
 
     def failed(self, channel: str, now: datetime) -> tuple["Outbox", tuple[Message, ...]]:
-        """Return the outbox after a failed try, and the messages that are too old to be tried again."""
+        """Return the outbox after a failed try, and the messages that are not tried again.
+
+        These are older than `KEPT_FOR`, and either about a heal or followed by another of their event, which names the
+        windows that they gave up.
+        """
         queue = self.queues[channel]
-        kept = tuple(each for each in queue.messages if now - each.at < KEPT_FOR)
-        dropped = tuple(each for each in queue.messages if each not in kept)
+        newest = {each.event: each for each in queue.messages if each.event != "outage_healed"}
+        dropped = tuple(
+            each for each in queue.messages if now - each.at >= KEPT_FOR and newest.get(each.event) is not each
+        )
+        given_up = [window for each in dropped if each.event == "windows_given_up" for window in each.given_up]
+        kept = tuple(
+            _naming(given_up, each) if given_up and newest.get("windows_given_up") is each else each
+            for each in queue.messages
+            if each not in dropped
+        )
         failures = queue.failures + 1
         pause = min(FIRST_PAUSE * 2 ** min(queue.failures, 10), LONGEST_PAUSE)
         return self._with(channel, Queue(messages=kept, failures=failures, not_before=now + pause)), dropped
 
     def _with(self, channel: str, queue: Queue) -> "Outbox":
         return Outbox(queues={**self.queues, channel: queue})
+
+
+def _naming(windows: Iterable[Window], message: Message) -> Message:
+    given_up = contiguous([*windows, *message.given_up])
+    return replace(message, given_up=bounded(given_up), windows=count(given_up))

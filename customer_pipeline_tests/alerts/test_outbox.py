@@ -1,6 +1,8 @@
 """What waits for a channel: how long, in which order, and when it is given up."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from customer_pipeline_tests.alerts.receivers import OK, Receiver
 from customer_pipeline_tests.alerts.scenes import at, span
 
 SENDER = Sender(name="crm")
+EVENTS = get_args(Event)
 FAILS = b"HTTP/1.1 500 Error\r\n\r\n"
 
 
@@ -52,18 +55,49 @@ def test_a_channel_that_fails_is_tried_again_alone_with_growing_pauses_until_it_
     assert len(sound.bodies) == 1
 
 
-def test_after_an_hour_a_message_is_dropped_and_that_is_said() -> None:
+def test_after_an_hour_the_news_of_a_heal_is_dropped_and_that_is_said() -> None:
     with Receiver(FAILS) as receiver:
         channels = [Webhook(receiver.url)]
         outbox, said = Outbox(), []
         for half_minute in range(240):
-            new = [message("outage_started", 0)] if half_minute == 0 else []
+            new = [message("outage_healed", 0)] if half_minute == 0 else []
             outbox, problems = deliver(outbox, new, channels=channels, sender=SENDER, now=at(half_minute / 2))
             said += problems
-    assert said[-1] == "webhook never took 'crm: provider unavailable'; dropped"
+    assert said[-1] == "webhook never took 'crm: healed after less than a minute'; dropped"
     assert len(said) == len(receiver.bodies) + 1
     assert 6 <= len(receiver.bodies) <= 15
     assert outbox.due(at(1000)) == {}
+
+
+def test_of_an_outage_that_lasts_the_newest_message_of_each_event_waits_until_the_channel_is_back() -> None:
+    events: list[Event] = ["outage_started", "needs_person", "outage_returned", "windows_given_up"]
+    night = [message(event, number / 10) for number, event in enumerate([*events, *events])]
+    with Receiver(FAILS) as receiver:
+        channels, tried = [Webhook(receiver.url)], []
+        outbox, _ = deliver(Outbox(), night, channels=channels, sender=SENDER, now=at(1))
+        for half_minute in range(2, 2 * 600):
+            now = at(half_minute / 2)
+            outbox, problems = deliver(outbox, [], channels=channels, sender=SENDER, now=now)
+            tried += [now] if problems else []
+            outbox = Memory.parse(Memory(outbox=outbox).dump()).outbox
+        assert tried[-1] - tried[-2] == timedelta(minutes=10)
+        receiver.answer_with(OK)
+        outbox, problems = deliver(outbox, [], channels=channels, sender=SENDER, now=at(620))
+    assert problems == []
+    assert [body["id"] for body in receiver.bodies[-4:]] == [each.id for each in night[4:]]
+    assert outbox.due(at(1000)) == {}
+
+
+def test_windows_that_were_given_up_one_after_the_other_are_all_named_in_the_end() -> None:
+    ranges = [(10, 20), (20, 30), (50, 60)]
+    told = [
+        Message(event="windows_given_up", at=at(minute), windows=1, given_up=(span(*minutes),))
+        for minute, minutes in enumerate(ranges)
+    ]
+    outbox, dropped = Outbox().add(told, channels=["slack"]).failed("slack", at(100))
+    assert list(dropped) == told[:2]
+    ((left,),) = outbox.due(at(110)).values()
+    assert (left.id, left.windows, left.given_up) == (told[2].id, 3, (span(10, 30), span(50, 60)))
 
 
 def test_a_message_that_never_had_its_turn_is_tried_once_however_old_it_is() -> None:
@@ -105,28 +139,34 @@ def test_messages_wait_in_the_cursor_whole() -> None:
     assert Memory.parse(memory.dump()) == memory
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(1, 20)), max_size=40))
-def test_nothing_is_lost_before_its_hour_is_over_and_everything_is_gone_soon_after(
-    steps: list[tuple[bool, int, int]],
+@given(
+    st.lists(st.tuples(st.booleans(), st.lists(st.sampled_from(EVENTS), max_size=3), st.integers(1, 20)), max_size=40)
+)
+def test_nothing_is_lost_before_its_hour_is_over_and_at_most_one_of_each_event_is_kept_for_longer(
+    steps: list[tuple[bool, list[Event], int]],
 ) -> None:
-    outbox, now, number = Outbox(), at(0), 0
-    waiting: list[Message] = []
-    for works, new, minutes in steps:
+    outbox, now = Outbox(), at(0)
+    waiting: list[str] = []
+    for number, (works, events, minutes) in enumerate(steps):
         now += timedelta(minutes=minutes)
-        fresh = [message("windows_given_up", number + each / 10) for each in range(new)]
-        number += new
-        fresh = [Message(event=each.event, at=now, run_id=str(number), windows=n) for n, each in enumerate(fresh)]
-        waiting += fresh
+        fresh = [Message(event=event, at=now + timedelta(seconds=n)) for n, event in enumerate(events)]
+        # Of an outage of its own, so that it supersedes nothing.
+        fresh = [replace(each, outage=at(number)) if each.event == "outage_healed" else each for each in fresh]
         outbox = outbox.add(fresh, channels=["slack"])
+        waiting += [each.id for each in fresh]
         due = outbox.due(now).get("slack", ())
         if not due:
             continue
-        assert list(due) == waiting
+        assert [each.id for each in due] == waiting
         if works:
             outbox, waiting = outbox.delivered("slack", len(due)), []
-        else:
-            outbox, dropped = outbox.failed("slack", now)
-            assert all(now - each.at >= KEPT_FOR for each in dropped)
-            waiting = [each for each in waiting if each not in dropped]
-            assert all(now - each.at < KEPT_FOR for each in waiting)
-            assert list(outbox.due(now + timedelta(minutes=10)).get("slack", ())) == waiting
+            continue
+        outbox, dropped = outbox.failed("slack", now)
+        assert all(now - each.at >= KEPT_FOR for each in dropped)
+        left = outbox.due(now + timedelta(minutes=10)).get("slack", ())
+        waiting = [each for each in waiting if each not in {one.id for one in dropped}]
+        assert [each.id for each in left] == waiting
+        old = [each.event for each in left if now - each.at >= KEPT_FOR]
+        assert len(set(old)) == len(old)
+        assert "outage_healed" not in old
+        assert {each.event for each in due} - {"outage_healed"} <= {each.event for each in left}
