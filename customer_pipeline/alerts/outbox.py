@@ -73,7 +73,7 @@ class Outbox:
         windows that they gave up.
         """
         queue = self.queues[channel]
-        newest = {each.event: each for each in queue.messages if each.event != "outage_healed"}
+        newest: dict[str, Message] = {each.event: each for each in queue.messages if each.event != "outage_healed"}
         dropped = tuple(
             each for each in queue.messages if now - each.at >= KEPT_FOR and newest.get(each.event) is not each
         )
