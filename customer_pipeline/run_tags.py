@@ -20,6 +20,7 @@ FAILURE = "customer_pipeline/failure"  # what failed, such as provider_unavailab
 PERMANENT = "customer_pipeline/permanent"  # `true` or `false`: whether trying again needs a person first
 FAILED_WINDOW = "customer_pipeline/failed_window"  # the key of the window that the run met it in
 FAILING_SINCE = "customer_pipeline/failing_since"  # since when runs fail without a success between, an instant
+FAILING_SO_SINCE = "customer_pipeline/failing_so_since"  # since when they fail for the present reason
 CONFIGURATION = "customer_pipeline/configuration"  # fingerprint of the profile, its secrets and the stores' URLs
 
 # The values of FAILURE, and how they are said.

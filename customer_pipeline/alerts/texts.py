@@ -77,7 +77,8 @@ def summary(state: State) -> str:
     """Return in a line what the alerts think at present."""
     if state.outage:
         cause = Cause(state.outage.cause).headline
-        return f"told already: {cause} since {_at(state.outage.since)}, {_windows(count(state.outage.windows))} missed"
+        missed = _windows(count(state.outage.windows))
+        return f"told already: {cause}; stale since {_at(state.outage.since)}, {missed} missed"
     return "the cache cannot be read" if state.unreadable_since else "nothing to tell"
 
 

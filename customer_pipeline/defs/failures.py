@@ -21,6 +21,7 @@ _TAGS = (
     run_tags.PERMANENT,
     run_tags.FAILED_WINDOW,
     run_tags.FAILING_SINCE,
+    run_tags.FAILING_SO_SINCE,
     run_tags.CONFIGURATION,
 )
 
@@ -117,6 +118,7 @@ def _mark(context: dg.AssetExecutionContext, cause: Cause, windows: tuple[Window
             run_tags.FAILURE: cause.kind,
             run_tags.PERMANENT: "true" if cause.permanent else "false",
             run_tags.FAILING_SINCE: timestamps.format_instant(since.runs),
+            run_tags.FAILING_SO_SINCE: timestamps.format_instant(since.kind),
             run_tags.CONFIGURATION: outages.configuration(),
         }
         if cause.windows or len(windows) == 1:

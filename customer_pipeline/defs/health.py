@@ -13,7 +13,7 @@ from customer_pipeline.cache.errors import CacheError
 from customer_pipeline.defs import history
 from customer_pipeline.defs.checks import check_freshness
 from customer_pipeline.defs.history import PipelineRun
-from customer_pipeline.defs.outages import failing_since, said_at
+from customer_pipeline.defs.outages import failing_so_since, said_at
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.defs.resources import CacheResource
 from customer_pipeline.defs.verdicts import Metadata, Verdict
@@ -142,7 +142,7 @@ def _provider(runs: Sequence[PipelineRun], *, answered: datetime | None) -> str:
     refused = next((run for run in runs if run.failed and run.tags.get(run_tags.FAILURE, "") in _PROVIDER), None)
     if refused and refused.ended and not (answered and answered > refused.ended):
         said = run_tags.SAID[refused.tags[run_tags.FAILURE]].removeprefix("provider ")
-        return f"{said} since {said_at(failing_since(refused))}" + (", needs a person" if refused.permanent else "")
+        return f"{said} since {said_at(failing_so_since(refused))}" + (", needs a person" if refused.permanent else "")
     return f"answered at {said_at(answered)}" if answered else "not asked yet"
 
 

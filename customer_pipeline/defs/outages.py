@@ -59,21 +59,29 @@ def since(
     told = [run for run in failing if run.tags.get(run_tags.FAILURE)]
     alike = list(takewhile(lambda run: run.tags[run_tags.FAILURE] == kind, told))
     if lane == run_tags.LIVE or (alike and kind not in WITHIN_A_WINDOW):
-        runs = min(map(failing_since, failing), default=now)
-        if alike and len(alike) == len(told):
-            return Since(kind=min(map(failing_since, alike)), runs=runs)
-        return Since(kind=(alike[-1].ended or alike[-1].created) if alike else now, runs=runs)
+        return Since(
+            kind=min(map(failing_so_since, alike), default=now), runs=min(map(failing_since, failing), default=now)
+        )
     if last and last.failed and last.tags.get(run_tags.FAILURE) == kind:
-        return Since(kind=failing_since(last), runs=failing_since(last))
+        return Since(kind=failing_so_since(last), runs=failing_since(last))
     return Since(kind=now, runs=now)
 
 
 def failing_since(run: PipelineRun) -> datetime:
-    """Return since when runs had failed when this one did."""
+    """Return since when runs had failed, for whatever reason, when this one did."""
+    return _instant(run, run_tags.FAILING_SINCE) or run.created
+
+
+def failing_so_since(run: PipelineRun) -> datetime:
+    """Return since when runs had failed for this one's reason when it did."""
+    return _instant(run, run_tags.FAILING_SO_SINCE) or failing_since(run)
+
+
+def _instant(run: PipelineRun, tag: str) -> datetime | None:
     try:
-        return parse_instant(run.tags[run_tags.FAILING_SINCE])
+        return parse_instant(run.tags[tag])
     except (KeyError, ValueError):
-        return run.created
+        return None
 
 
 def since_by_history(
@@ -140,7 +148,7 @@ def reason_to_skip(instance: dg.DagsterInstance, *, at: datetime) -> str | None:
     if (held := hold(newest_first, configuration=configuration(), at=at)) is None:
         return None
     said = run_tags.SAID.get(held.run.tags[run_tags.FAILURE], held.run.tags[run_tags.FAILURE])
-    cause = history.explanation(instance, held.run.id) or f"{said} since {said_at(failing_since(held.run))}"
+    cause = history.explanation(instance, held.run.id) or f"{said} since {said_at(failing_so_since(held.run))}"
     return (
         f"{cause}. The last {PERMANENT_FAILURES} live runs failed for good, so ticks are skipped; next probe at "
         f"{said_at(held.next_probe)}. A changed profile or secret resumes at the next tick, as does a materialization."

@@ -68,7 +68,7 @@ class Outage:
 
     Attributes:
         failure: what, as the run's tag has it.
-        since: since when.
+        since: since when live runs fail, for whatever reason.
         permanent: whether a person has to mend it.
         cause: the first line of the newest failed run.
     """
@@ -199,7 +199,12 @@ def provider(ended: Sequence[PipelineRun]) -> Provider:
     """Return how the provider answered, as the newest run tells that has asked it."""
     for run in sorted(ended, key=lambda run: run.ended or run.created, reverse=True):
         if run.failure and run.failure.startswith("provider_"):
-            return Provider(state="failing", since=_since(run), failure=run.failure, permanent=_is_permanent(run))
+            return Provider(
+                state="failing",
+                since=_since(run, run_tags.FAILING_SO_SINCE),
+                failure=run.failure,
+                permanent=_is_permanent(run),
+            )
         # What a person starts may be a replay, which does not ask it.
         if run.status in SUCCEEDED and run.lane:
             return Provider(state="up", since=run.ended)
@@ -210,11 +215,12 @@ def _outage(run: PipelineRun, *, cause: str | None) -> Outage:
     return Outage(failure=run.failure or "canceled", since=_since(run), permanent=_is_permanent(run), cause=cause)
 
 
-def _since(run: PipelineRun) -> datetime:
-    try:
-        return parse_instant(run.tags[run_tags.FAILING_SINCE])
-    except (KeyError, ValueError):
-        return run.created
+def _since(run: PipelineRun, *tags: str) -> datetime:
+    """Return what the first of `tags` says that is legible, else since when runs fail at all."""
+    for tag in (*tags, run_tags.FAILING_SINCE):
+        with contextlib.suppress(KeyError, ValueError):
+            return parse_instant(run.tags[tag])
+    return run.created
 
 
 def _is_permanent(run: PipelineRun) -> bool:

@@ -159,7 +159,8 @@ def test_the_line_of_an_evaluation_says_what_is_thought_at_present() -> None:
         noticed=at(1), since=at(0), cause="missed", permanent=False, windows=(span(0, 30),), counted_until=at(0)
     )
     assert (
-        summary(State(outage=outage)) == "told already: nothing published since 2026-11-23 00:00 UTC, 3 windows missed"
+        summary(State(outage=outage))
+        == "told already: nothing published; stale since 2026-11-23 00:00 UTC, 3 windows missed"
     )
 
 

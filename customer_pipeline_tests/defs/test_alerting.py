@@ -153,7 +153,7 @@ def test_without_a_channel_the_message_is_in_the_log_and_in_the_line_of_the_eval
     assert watch.look() == "customer_pipeline (sandbox): provider unavailable"
     (record,) = watch.logged.buffer
     assert "The provider does not answer" in record.getMessage()
-    assert watch.look().startswith("told already: provider unavailable since ")
+    assert watch.look().startswith("told already: provider unavailable; stale since ")
 
 
 def test_a_channel_that_fails_fails_nothing_and_gets_the_message_later(watch: Watch, sandbox: SandboxServer) -> None:

@@ -22,6 +22,7 @@ FAILURE_TAGS = {
     run_tags.PERMANENT,
     run_tags.FAILED_WINDOW,
     run_tags.FAILING_SINCE,
+    run_tags.FAILING_SO_SINCE,
     run_tags.CONFIGURATION,
 }
 
@@ -86,6 +87,19 @@ def test_the_failures_of_an_outage_tell_of_the_same_beginning(deployment: Deploy
     assert deployment.tick(windows[1]).success
     sandbox.control("POST", "faults/error_503")
     assert deployment.tags_of(deployment.tick(windows[2]))[run_tags.FAILING_SINCE] > first
+
+
+def test_another_reason_to_fail_has_a_beginning_of_its_own(deployment: Deployment, sandbox: SandboxServer) -> None:
+    windows = last_windows(3)
+    sandbox.control("POST", "faults/down")
+    down = deployment.tags_of(deployment.tick(windows[0]))
+    assert down[run_tags.FAILING_SO_SINCE] == down[run_tags.FAILING_SINCE]
+    sandbox.control("DELETE", "faults")
+    sandbox.control("POST", "faults/expired_token")
+    refused = [deployment.tags_of(deployment.tick(window)) for window in windows[1:]]
+    assert {tags[run_tags.FAILING_SINCE] for tags in refused} == {down[run_tags.FAILING_SINCE]}
+    (begun,) = {tags[run_tags.FAILING_SO_SINCE] for tags in refused}
+    assert begun > down[run_tags.FAILING_SINCE]
 
 
 def test_a_failure_in_a_range_names_the_window_it_was_met_in(deployment: Deployment) -> None:

@@ -30,6 +30,7 @@ def run(
     lane: str | None = run_tags.LIVE,
     permanent: bool = False,
     failing_since: datetime | None = None,
+    failing_so_since: datetime | None = None,
     status: dg.DagsterRunStatus | None = None,
     configuration: str = CONFIGURATION,
 ) -> PipelineRun:
@@ -44,6 +45,8 @@ def run(
         }
     if failing_since:
         tags[run_tags.FAILING_SINCE] = timestamps.format_instant(failing_since)
+    if failing_so_since:
+        tags[run_tags.FAILING_SO_SINCE] = timestamps.format_instant(failing_so_since)
     status = status or (dg.DagsterRunStatus.FAILURE if failure else dg.DagsterRunStatus.SUCCESS)
     ended = None if status in {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED} else created + minutes(1)
     window = Window(TICK - WINDOW_LENGTH, TICK)
@@ -71,10 +74,13 @@ def test_a_failure_after_others_continues_them() -> None:
 
 def test_another_kind_of_failure_begins_anew_while_runs_fail_for_longer() -> None:
     begun = TICK - minutes(60)
-    first_rejected = run(20, REJECTED, failing_since=begun)
-    live = [run(10, REJECTED, failing_since=begun), first_rejected, run(30, DOWN, failing_since=begun), run(40)]
-    assert asked(REJECTED, live) == Since(kind=first_rejected.created + minutes(1), runs=begun)
+    rejected = TICK - minutes(19)
+    refused = [run(ago, REJECTED, failing_since=begun, failing_so_since=rejected) for ago in (10, 20)]
+    live = [*refused, run(30, DOWN, failing_since=begun, failing_so_since=begun), run(40)]
+    assert asked(REJECTED, live) == Since(kind=rejected, runs=begun)
     assert asked(DOWN, live) == Since(kind=TICK, runs=begun)
+    # However many runs it lasts, and for whoever meets it too.
+    assert asked(REJECTED, refused) == asked(REJECTED, refused, lane=None) == Since(kind=rejected, runs=begun)
 
 
 def test_a_killed_run_interrupts_no_outage_and_begins_none() -> None:

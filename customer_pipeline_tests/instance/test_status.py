@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from customer_pipeline.windows import Window
 from customer_pipeline_tests.servers import ValkeyServer
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-SINCE = NOON - timedelta(hours=7)
+SINCE = NOON - timedelta(hours=2)
 
 
 def run(
@@ -28,7 +29,8 @@ def run(
         tags |= {
             run_tags.FAILURE: failure,
             run_tags.PERMANENT: "true" if permanent else "false",
-            run_tags.FAILING_SINCE: format_instant(SINCE),
+            run_tags.FAILING_SINCE: format_instant(NOON - timedelta(hours=7)),
+            run_tags.FAILING_SO_SINCE: format_instant(SINCE),
         }
     ended = NOON + timedelta(minutes=minute)
     return PipelineRun(id=f"r{minute}", status=status, windows=None, created=ended, ended=ended, tags=tags)
@@ -80,6 +82,13 @@ def test_live_runs_fail_until_any_run_succeeds(ended: list[PipelineRun], expecte
     found = failing_run([run for run in ended if run.lane == run_tags.LIVE], ended)
 
     assert (found and found.id) == expected
+
+
+def test_since_when_is_told_by_whichever_tag_is_legible() -> None:
+    tags = {run_tags.FAILURE: "provider_rejected", run_tags.FAILING_SINCE: format_instant(NOON)}
+    for spoilt in ({}, {run_tags.FAILING_SO_SINCE: "yesterday"}):
+        assert provider([replace(DOWN, tags=tags | spoilt)]).since == NOON
+    assert provider([replace(DOWN, tags={run_tags.FAILURE: "provider_rejected"})]).since == DOWN.created
 
 
 def test_a_run_that_failed_without_a_word_has_lost_its_worker() -> None:
