@@ -27,6 +27,7 @@ class Attempt:
     Attributes:
         windows: the range.
         tries: how often it failed as it is.
+        given_up: whether a person was asked for help; it is tried again all the same, but seldom.
         part: whether it was cut out of a range that failed.
         failed: when it failed last.
         doubted: the end of the newest published window when the range was refused for good. A refusal can be the
@@ -38,6 +39,7 @@ class Attempt:
     windows: Window
     tries: int = 0
     part: bool = False
+    given_up: bool = False
     failed: datetime | None = None
     doubted: datetime | None = None
     run_key: str = ""
@@ -65,7 +67,7 @@ class Memory:
     Attributes:
         configuration: the fingerprint of the configuration under which things failed.
         attempts: disjoint, oldest first.
-        settled: ranges given up for good, oldest first.
+        settled: ranges that are not asked for any more, oldest first.
     """
 
     configuration: str = ""
@@ -75,7 +77,7 @@ class Memory:
     @property
     def given_up(self) -> list[Window]:
         """The windows that need a person, as contiguous ranges, oldest first."""
-        return contiguous(self.settled)
+        return contiguous([*self.settled, *(attempt.windows for attempt in self.attempts if attempt.given_up)])
 
     def under(self, configuration: str) -> Self:
         """Return what still holds under `configuration`: after a change, only that some requests are outstanding."""
@@ -130,7 +132,12 @@ def _range(content: Any) -> Window:
 
 def _content(attempt: Attempt) -> dict[str, Any]:
     instants = {"failed": attempt.failed, "doubted": attempt.doubted, "requested": attempt.requested}
-    facts = {"tries": attempt.tries, "part": attempt.part, "run_key": attempt.run_key}
+    facts = {
+        "tries": attempt.tries,
+        "part": attempt.part,
+        "given_up": attempt.given_up,
+        "run_key": attempt.run_key,
+    }
     return {
         "windows": _name(attempt.windows),
         **{name: value for name, value in facts.items() if value},
@@ -144,6 +151,7 @@ def _attempt(content: Mapping[str, Any]) -> Attempt:
         windows=_range(content["windows"]),
         tries=int(content.get("tries", 0)),
         part=bool(content.get("part", False)),
+        given_up=bool(content.get("given_up", False)),
         run_key=str(content.get("run_key", "")),
         **instants,
     )

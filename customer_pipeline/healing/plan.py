@@ -22,6 +22,8 @@ __all__ = ["Decision", "HealRun", "Memory", "Request", "Situation", "decide"]
 # The creation of a run writes an event for each window, and one heal runs at a time anyway.
 MOST_OUTSTANDING = 3
 MOST_PLANNED = LARGEST_RANGE
+# So many windows that were given up are tried again, the newest; more of them are no accident.
+MOST_GIVEN_UP = 144
 # A request becomes a run within the evaluation that made it, or when a daemon that was ended in between starts again.
 LOST_AFTER = timedelta(minutes=5)
 
@@ -94,10 +96,14 @@ def decide(situation: Situation, memory: Memory) -> Decision:
 def _reviewed(memory: Memory, situation: Situation, *, holes: list[Window], newest_end: datetime | None) -> Memory:
     """Return the memory after a look at what became of each attempt; `newest_end` is None without the proof."""
     verdicts = [_review(attempt, situation, holes=holes, newest_end=newest_end) for attempt in memory.attempts]
+    attempts = [attempt for verdict in verdicts for attempt in verdict.attempts]
     settled = [*memory.settled, *(window for verdict in verdicts for window in verdict.settled)]
+    given_up = [attempt for attempt in attempts if attempt.given_up and not attempt.outstanding]
+    too_many = sorted(given_up, key=lambda attempt: attempt.windows)[:-MOST_GIVEN_UP]
+    settled += [attempt.windows for attempt in too_many]
     return replace(
         memory,
-        attempts=tuple(attempt for verdict in verdicts for attempt in verdict.attempts),
+        attempts=tuple(attempt for attempt in attempts if attempt not in too_many),
         # what was published by other means needs nobody any more
         settled=tuple(common(settled, holes)),
     )

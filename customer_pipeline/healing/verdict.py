@@ -2,7 +2,8 @@
 
 A failure that trying again may mend is tried again; then the range is cut, down to the window that is the cause, so
 that the others are published. What no trying mends is cut at once where it lies in the windows, and so is what ended
-without a word: it may be too large. A refusal that may
+without a word: it may be too large. A window that fails alone, time and again, is given up: a person is told, and it is
+tried seldom from then on; where trying does not mend it, never. A refusal that may
 concern every window, such as that of the credentials, is held against a range only if it meets it again after a newer
 window was published. What a person canceled is asked for again, later each time.
 """
@@ -18,6 +19,8 @@ TRIES_OF_A_RANGE = 3
 TRIES_OF_A_WINDOW = 5
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=1)
+# Of a window for which a person was asked: it may yet be mended at the provider.
+LONGEST_DELAY_GIVEN_UP = timedelta(hours=6)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +48,7 @@ class HealRun:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What follows: ranges to request again, and windows that are given up for good."""
+    """What follows: ranges to request again, and windows that are asked for no more."""
 
     attempts: list[Attempt] = field(default_factory=list)
     settled: list[Window] = field(default_factory=list)
@@ -67,8 +70,9 @@ def judge(attempt: Attempt, run: HealRun, *, left: Window, now: datetime, newest
     if run.permanent and not run.local and not attempt.doubted:
         return Verdict([replace(again, failed=None, doubted=newest_end)])
     if again.single:
-        given_up = run.permanent or again.tries >= TRIES_OF_A_WINDOW
-        return Verdict(settled=[left]) if given_up else Verdict([again])
+        if run.permanent:
+            return Verdict(settled=[left])
+        return Verdict([replace(again, given_up=again.tries >= TRIES_OF_A_WINDOW)])
     if run.told and not run.permanent and not attempt.part and again.tries < TRIES_OF_A_RANGE:
         return Verdict([again])
     parts = cut(left, run.failed_window)
@@ -87,7 +91,8 @@ def due_at(attempt: Attempt) -> datetime | None:
     """Return when a range may be requested again; None where it may at once."""
     if attempt.failed is None:
         return None
-    return attempt.failed + min(LONGEST_DELAY, FIRST_DELAY * float(2 ** (attempt.tries - 1)))
+    longest = LONGEST_DELAY_GIVEN_UP if attempt.given_up else LONGEST_DELAY
+    return attempt.failed + min(longest, FIRST_DELAY * float(2 ** min(attempt.tries - 1, 20)))
 
 
 def is_due(attempt: Attempt, *, now: datetime, newest_end: datetime) -> bool:

@@ -48,6 +48,8 @@ class RequestBudget:
         keys = f"{prefix}s:request_budget:{profile.name}"
         self._patience = profile.retry.budget
         self._sleep = sleep
+        # With one slot for all, live runs get their turn between two requests of the background.
+        self._courtesy = 2 * _ASK_AGAIN if background and limits.concurrent == 1 else timedelta(0)
         self._pace = self._slots = None
         if limits.requests is not None and limits.period is not None:
             self._pace = Pace(
@@ -70,7 +72,9 @@ class RequestBudget:
             PermitRefused: if it takes longer than the profile's `retry.budget`.
             CacheUnavailable: if Redis cannot be asked.
         """
-        waited = timedelta(0)
+        waited = self._courtesy
+        if waited:
+            self._sleep(waited.total_seconds())
         slot, wait = self._take()
         while wait:
             # Those who were told the same wait don't come back at the same moment.

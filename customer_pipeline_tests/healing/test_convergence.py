@@ -129,8 +129,8 @@ def test_every_window_that_can_be_published_is_and_the_others_are_given_up(
     assert world.given_up <= set(world.poison)
     assert world.largest_cursor < 5_000
 
-    # Peace: nothing is asked again for ever.
+    # Peace: what is given up is asked for seldom, if ever.
     world.steps(60)
     before = len(world.runs)
     world.steps(120)
-    assert len(world.runs) == before
+    assert len(world.runs) - before <= len(world.given_up)
