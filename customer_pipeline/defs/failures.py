@@ -81,8 +81,11 @@ def _outlook(context: dg.AssetExecutionContext, cause: Cause) -> str:
         return f"needs you: {cause.advice[:1].lower()}{cause.advice[1:].rstrip('.')}"
     if cause.kind == run_tags.UNFORESEEN:
         return f"{cause.advice[:1].lower()}{cause.advice[1:].rstrip('.')}"
-    if run_tags.LANE in context.run.tags:
-        return _HEALS
+    match context.run.tags.get(run_tags.LANE):
+        case run_tags.LIVE:
+            return _HEALS
+        case run_tags.HEAL:
+            return "the heal tries again while ticks succeed, later each time and in smaller ranges"
     return f"{_HEALS}, where the window is a gap; otherwise materialize it again"
 
 

@@ -197,7 +197,8 @@ def _pipeline_run(record: RunRecord) -> PipelineRun:
     ended = record.end_time
     return PipelineRun(
         id=run.run_id,
-        lane=run.tags.get(run_tags.LANE),
+        # The tags of a run that a person executes again are copied, those of the lane among them.
+        lane=None if run.parent_run_id and run_tags.RETRY_NUMBER not in run.tags else run.tags.get(run_tags.LANE),
         windows=run_tags.windows_of(run.tags),
         status=run.status,
         created=record.create_timestamp.replace(tzinfo=UTC)

@@ -32,6 +32,13 @@ def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
 
 
+def test_a_heal_that_fails_does_not_wait_for_a_tick(deployment: Deployment, sandbox: SandboxServer) -> None:
+    sandbox.control("POST", "faults/error_503")
+    result = deployment.run(last_windows(1), tags={run_tags.LANE: run_tags.HEAL})
+    told = str(deployment.failure(result).description)
+    assert told.endswith("; the heal tries again while ticks succeed, later each time and in smaller ranges")
+
+
 def test_one_sentence_tells_the_whole_story_of_a_passing_failure(
     deployment: Deployment, sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -226,3 +226,20 @@ def test_the_range_of_a_run_is_that_of_its_tags() -> None:
     # Dagster takes whatever tags a person writes.
     assert run_tags.windows_of({run_tags.PARTITION: "2026-11-23T1455Z"}) is None
     assert run_tags.windows_of({run_tags.RANGE_START: windows(9).key, run_tags.RANGE_END: windows(5).key}) is None
+
+
+def test_what_a_person_executes_again_is_in_no_lane_though_its_tags_were_copied() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        lane = {run_tags.LANE: run_tags.LIVE}
+        first = create(instance, windows(0), FAILURE, **lane)
+        for tags in ({}, {run_tags.RETRY_NUMBER: "1"}):
+            instance.create_run_for_job(
+                JOB,
+                status=SUCCESS,
+                tags={**range_tags(windows(0)), **lane, **tags},
+                parent_run_id=first,
+                root_run_id=first,
+            )
+
+        by_dagster, by_a_person, original = history.finished(instance, limit=3)
+    assert (by_dagster.lane, by_a_person.lane, original.lane) == (run_tags.LIVE, None, run_tags.LIVE)
