@@ -10,7 +10,7 @@ run: $(VENV)/.run
 	@exec $(BIN)/customer-pipeline dev $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=95 $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=95 $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
