@@ -12,6 +12,7 @@ from customer_pipeline.windows import Window
 
 JOB = "customer_sync"
 ASSETS = ("raw_customers", "customers", "quarantined_customers", "customer_cache")
+INGESTION = "raw_customers"
 PUBLICATION = "customer_cache"
 
 QUEUED = frozenset({"QUEUED", "NOT_STARTED", "MANAGED"})
@@ -19,7 +20,8 @@ UNDER_WAY = frozenset({"STARTING", "STARTED", "CANCELING"})
 SUCCEEDED = frozenset({"SUCCESS"})
 FAILED = frozenset({"FAILURE", "CANCELED"})
 
-RUN_FIELDS = """runId status jobName creationTime startTime endTime assetSelection { path } tags { key value }"""
+RUN_FIELDS = """runId status jobName creationTime startTime endTime assetSelection { path } stepKeysToExecute
+  tags { key value }"""
 _RUNS = f"""query($filter: RunsFilter!, $cursor: String, $limit: Int) {{
   runsOrError(filter: $filter, cursor: $cursor, limit: $limit) {{ ... on Runs {{ results {{ {RUN_FIELDS} }} }}
   ... on PythonError {{ message }} ... on InvalidPipelineRunsFilterError {{ message }} }} }}"""
@@ -44,6 +46,7 @@ class PipelineRun:
         created: when it was requested.
         started: when its worker began, None before.
         ended: when it ended, None before.
+        ingests: whether it asks the provider; a replay does not, nor what goes on after the ingestion of another run.
         publishes: whether it publishes into the cache.
         tags: all of its tags; `run_tags` has their names.
     """
@@ -54,6 +57,7 @@ class PipelineRun:
     created: datetime
     started: datetime | None = None
     ended: datetime | None = None
+    ingests: bool = True
     publishes: bool = True
     tags: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -112,6 +116,7 @@ def pipeline_run(run: Mapping[str, Any]) -> PipelineRun:
         created=instant(run["creationTime"]),
         started=instant(run["startTime"]) if run["startTime"] else None,
         ended=instant(run["endTime"]) if run["endTime"] else None,
+        ingests=(not selected or INGESTION in selected) and INGESTION in (run["stepKeysToExecute"] or [INGESTION]),
         publishes=not selected or PUBLICATION in selected,
         tags=tags,
     )

@@ -205,8 +205,7 @@ def provider(ended: Sequence[PipelineRun]) -> Provider:
                 failure=run.failure,
                 permanent=_is_permanent(run),
             )
-        # What a person starts may be a replay, which does not ask it.
-        if run.status in SUCCEEDED and run.lane:
+        if run.status in SUCCEEDED and run.ingests:
             return Provider(state="up", since=run.ended)
     return Provider()
 

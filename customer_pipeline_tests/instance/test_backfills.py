@@ -46,6 +46,7 @@ def run_answer(
         "startTime": None,
         "endTime": None,
         "assetSelection": [{"path": [asset]} for asset in assets],
+        "stepKeysToExecute": None,
         "tags": [{"key": key, "value": value} for key, value in tags.items()],
     }
 

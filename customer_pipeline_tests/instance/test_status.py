@@ -10,7 +10,7 @@ from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.errors import CacheError
 from customer_pipeline.cache.keys import CacheKeys
-from customer_pipeline.instance.runs import PipelineRun
+from customer_pipeline.instance.runs import PipelineRun, pipeline_run
 from customer_pipeline.instance.status import Provider, failing_run, of_cache, provider
 from customer_pipeline.settings import Settings
 from customer_pipeline.timestamps import format_instant
@@ -22,7 +22,13 @@ SINCE = NOON - timedelta(hours=2)
 
 
 def run(
-    status: str, minute: int, *, lane: str | None = run_tags.LIVE, failure: str | None = None, permanent: bool = False
+    status: str,
+    minute: int,
+    *,
+    lane: str | None = run_tags.LIVE,
+    failure: str | None = None,
+    permanent: bool = False,
+    ingests: bool = True,
 ) -> PipelineRun:
     tags = {run_tags.LANE: lane} if lane else {}
     if failure:
@@ -33,7 +39,9 @@ def run(
             run_tags.FAILING_SO_SINCE: format_instant(SINCE),
         }
     ended = NOON + timedelta(minutes=minute)
-    return PipelineRun(id=f"r{minute}", status=status, windows=None, created=ended, ended=ended, tags=tags)
+    return PipelineRun(
+        id=f"r{minute}", status=status, windows=None, created=ended, ended=ended, ingests=ingests, tags=tags
+    )
 
 
 DOWN = run("FAILURE", 5, failure=run_tags.PROVIDER_UNAVAILABLE)
@@ -54,11 +62,21 @@ DOWN = run("FAILURE", 5, failure=run_tags.PROVIDER_UNAVAILABLE)
             [run("SUCCESS", 4, lane=run_tags.HEAL), DOWN],
             Provider(state="failing", since=SINCE, failure="provider_unavailable"),
         ),
-        # A person's run may be a replay, and one that failed of something else does not tell.
+        # A replay does not tell, nor one that failed of something else.
         (
-            [run("FAILURE", 9, failure=run_tags.LANDING), run("SUCCESS", 8, lane=None), run("FAILURE", 7), DOWN],
+            [
+                run("FAILURE", 9, failure=run_tags.LANDING),
+                run("SUCCESS", 8, lane=None, ingests=False),
+                run("FAILURE", 7),
+                DOWN,
+            ],
             Provider(state="failing", since=SINCE, failure="provider_unavailable"),
         ),
+        (
+            [run("SUCCESS", 9, ingests=False), DOWN],
+            Provider(state="failing", since=SINCE, failure="provider_unavailable"),
+        ),
+        ([run("SUCCESS", 8, lane=None), DOWN], Provider(state="up", since=NOON + timedelta(minutes=8))),
         ([run("SUCCESS", 8, lane=run_tags.HEAL), DOWN], Provider(state="up", since=NOON + timedelta(minutes=8))),
     ],
 )
@@ -82,6 +100,33 @@ def test_live_runs_fail_until_any_run_succeeds(ended: list[PipelineRun], expecte
     found = failing_run([run for run in ended if run.lane == run_tags.LIVE], ended)
 
     assert (found and found.id) == expected
+
+
+@pytest.mark.parametrize(
+    ("selected", "steps", "ingests"),
+    [
+        (None, None, True),
+        (["raw_customers", "customers", "customer_cache"], None, True),
+        (["customers", "customer_cache"], None, False),
+        (["raw_customers", "customers", "customer_cache"], ["customers", "customer_cache"], False),
+        (None, ["raw_customers", "customers"], True),
+    ],
+)
+def test_a_run_asks_the_provider_unless_it_replays_or_goes_on_from_a_failure(
+    selected: list[str] | None, steps: list[str] | None, *, ingests: bool
+) -> None:
+    answer = {
+        "runId": "r1",
+        "status": "SUCCESS",
+        "jobName": "customer_sync",
+        "creationTime": NOON.timestamp(),
+        "startTime": None,
+        "endTime": None,
+        "assetSelection": [{"path": [asset]} for asset in selected] if selected else None,
+        "stepKeysToExecute": steps,
+        "tags": [],
+    }
+    assert pipeline_run(answer).ingests is ingests
 
 
 def test_since_when_is_told_by_whichever_tag_is_legible() -> None:
