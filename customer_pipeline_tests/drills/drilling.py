@@ -145,22 +145,26 @@ class Drilling:
     def watch(
         self, since: datetime, *, limit_seconds: float = HEAL_SECONDS, accepted: list[Window] | None = None
     ) -> None:
-        """Do nothing until the coverage has no gap but the accepted ones and no run is left; then compare."""
+        """Do nothing until the coverage has no gap but the accepted ones and no run is left; then compare.
+
+        What was published by a worker that was killed afterwards is red in Dagster until the heal has repeated it.
+        """
         until = newest_window().end
+        span = Window(self.stack.start_at, until)
         deadline = time.monotonic() + limit_seconds
         covered_at: datetime | None = None
         while time.monotonic() < deadline:
             gaps = oracle.coverage_gaps(self.stack, until=until)
             if gaps == (accepted or []):
                 covered_at = covered_at or now()
-                if not self.instance.unfinished() and not self.instance.backfills_in_progress():
+                at_rest = not self.instance.unfinished() and not self.instance.backfills_in_progress()
+                if at_rest and (accepted or not oracle.not_green(self.stack, [span])):
                     break
             time.sleep(0.5)
         self._count()
         if covered_at is not None:
             self.seen.heal_seconds = (covered_at - since).total_seconds()
         if not accepted:
-            span = Window(self.stack.start_at, until)
             self.seen.problems += oracle.problems(self.stack, [span], until=until)
 
     def _count(self) -> None:
