@@ -183,7 +183,7 @@ def test_a_compressed_body_is_read(encoding: str, pack: Any) -> None:
         assert walk.stats.bytes == len(whole)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(body(RECORD))[:-12]])
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(body(RECORD))[:-12]], ids=["no gzip", "cut short"])
 def test_a_body_that_cannot_be_uncompressed_is_a_provider_error(content: bytes) -> None:
     reply = Reply(headers={**JSON, "Content-Encoding": "gzip"}, body=content)
     with Server(reply) as server, client(server.url) as opened:
