@@ -119,6 +119,8 @@ def _healed(state: State, outage: Outage, seen: Observation) -> Message:
 
 
 def _message(event: Event, outage: Outage, trouble: Trouble, seen: Observation) -> Message:
+    # A cache that cannot be read does not say what lacks; what lacked before still does.
+    missing = outage.windows if seen.gaps is None else common(outage.windows, seen.gaps)
     return Message(
         event=event,
         at=seen.now,
@@ -126,6 +128,6 @@ def _message(event: Event, outage: Outage, trouble: Trouble, seen: Observation) 
         since=outage.since,
         cause=outage.cause,
         permanent=outage.permanent,
-        windows=count(common(outage.windows, seen.gaps or ())),
+        windows=count(missing),
         run_id=trouble.run_id,
     )

@@ -100,7 +100,7 @@ def _headline(message: Message) -> str:
 def _sentences(message: Message) -> list[str]:
     cause = _cause(message)
     since = f"Stale since {_at(message.since)}." if message.since else ""
-    missing = f"Missing: {_windows(message.windows)}." if message.windows else "No window is missing yet."
+    missing = f"Missing: {_windows(message.windows)}." if message.windows else "No window is known to be missing yet."
     match message.event:
         case "windows_given_up":
             return [

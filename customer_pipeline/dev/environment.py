@@ -72,6 +72,7 @@ def complete(environ: Mapping[str, str], *, home: Home, ports: Ports) -> dict[st
         "REDIS_URL": ports.cache_url,
         "LANDING_URI": home.landing.as_uri(),
         "DAGSTER_HOME": str(home.dagster),
+        "DAGSTER_WEBSERVER_URL": ports.ui_url,
     }
     if not environ.get("CUSTOMER_PIPELINE_START"):
         defaults["CUSTOMER_PIPELINE_START"] = home.start()

@@ -221,6 +221,16 @@ def test_a_cache_that_cannot_be_read_is_an_outage_after_a_minute(cause: Cause) -
     assert (healed.windows, healed.customers_changed) == (0, 0)
 
 
+def test_what_lacked_is_still_told_when_the_cache_can_no_longer_be_read() -> None:
+    night = Night()
+    for minute in (10, 20, 30):
+        night.tick(minute, DOWN)
+        looked(night, minute + 0.6, minute + 10)
+    night.unreadable = Cause("cache_rejected", permanent=True)
+    assert looked(night, 40, 44) == ["needs_person"]
+    assert night.told[-1].windows == 3
+
+
 def test_a_reconnect_is_no_outage() -> None:
     night = Night()
     for minute in (1, 3, 5):
