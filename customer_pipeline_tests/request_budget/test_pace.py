@@ -111,10 +111,11 @@ def test_the_clock_of_a_client_does_not_matter(either: Connection, ahead: timede
 
 def test_what_is_kept_does_not_grow_and_expires(either: Connection) -> None:
     for background in (True, False):
-        pace = Pace(either, KEY, requests=1000, period=timedelta(seconds=1), background=background)
+        # so slow that a busy machine asks faster
+        pace = Pace(either, KEY, requests=1000, period=timedelta(seconds=30), background=background)
         assert take_all(pace) >= 50
     assert either.hlen(KEY) == 2
-    assert 0 < either.pttl(KEY) <= 10_000
+    assert 0 < either.pttl(KEY) <= 90_000
 
 
 def test_a_server_that_lost_its_scripts_is_told_them_again(either: Connection) -> None:
