@@ -20,7 +20,7 @@ from customer_pipeline.settings import Settings, SettingsError, redacted
 from customer_pipeline.timestamps import now
 from customer_pipeline.variables import REDIS_URL
 
-_ANSWER_TIMEOUT = timedelta(seconds=20)
+_ANSWER_TIMEOUT = timedelta(seconds=10)
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

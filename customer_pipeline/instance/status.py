@@ -29,6 +29,8 @@ from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 
 # How long the publication of a window that has just ended is waited for, before it counts as missing.
 GRACE = timedelta(minutes=2)
+# How long a cache may be silent: its client asks four times before it gives up.
+PATIENCE = timedelta(seconds=2)
 
 _RUNS_LOOKED_AT = 100
 _MOST_BACKFILLS = 20
@@ -145,13 +147,14 @@ class Status:
     instance_problem: str | None = None
 
 
-def of_cache(settings: Settings, at: datetime) -> CacheState:
-    """Ask the cache.
+def of_cache(settings: Settings, at: datetime, *, patience: timedelta = PATIENCE) -> CacheState:
+    """Ask the cache; `patience` is how long it may be silent.
 
     Raises:
         CacheError: if it does not answer, or holds something else.
     """
-    with contextlib.closing(connect(settings.redis_url)) as connection:
+    connected = connect(settings.redis_url, connect_timeout=patience, answer_timeout=patience)
+    with contextlib.closing(connected) as connection:
         coverage = Coverage(connection, keys=CacheKeys(settings.prefix), start=settings.start)
         freshness = coverage.freshness()
         return CacheState(

@@ -1,3 +1,5 @@
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +10,7 @@ import pytest
 from customer_pipeline import run_tags
 from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.coverage import Coverage
-from customer_pipeline.cache.errors import CacheError
+from customer_pipeline.cache.errors import CacheError, CacheUnavailable
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.instance.runs import PipelineRun, pipeline_run
 from customer_pipeline.instance.status import Provider, failing_run, of_cache, provider
@@ -195,3 +197,15 @@ def test_a_cache_that_holds_something_else_is_an_error(settings: Settings, conne
 
     with pytest.raises(CacheError, match="holds something that this pipeline did not write"):
         of_cache(settings, NOON)
+
+
+def test_a_cache_that_is_silent_is_given_up_in_time(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        frozen = replace(settings, redis_url=f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        started = time.monotonic()
+
+        with pytest.raises(CacheUnavailable, match="did not answer in time"):
+            of_cache(frozen, NOON, patience=timedelta(milliseconds=200))
+
+    # The client's own patience would be twenty seconds, four times.
+    assert time.monotonic() - started < 20
