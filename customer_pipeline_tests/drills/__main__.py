@@ -5,12 +5,17 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeAlias
 
-from customer_pipeline_tests.drills.catalogue import DRILLS, Drill, perform
+from customer_pipeline_tests.drills.catalogue import DRILLS, Drill, perform, perform_seeds
 from customer_pipeline_tests.drills.drilling import Seen
+
+Work: TypeAlias = Callable[[], Iterator[tuple[Drill, Seen]]]
 
 
 def main() -> int:
@@ -18,21 +23,27 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(DRILLS)}; all by default")
     parser.add_argument("--seed", type=int, help="the first random sequence")
     parser.add_argument("--seeds", type=int, default=1, metavar="COUNT", help="how many, from --seed on")
+    parser.add_argument(
+        "--on-one-stack", type=int, default=10, metavar="COUNT", help="how many random sequences before a new stack"
+    )
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no further drill after so long")
     parser.add_argument("--workers", type=int, default=1, help="how many drills side by side, each on its own stack")
     parser.add_argument("--log", type=Path, help="add one line of JSON for each drill to this file")
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - DRILLS.keys():
         parser.error(f"there is no drill {', '.join(sorted(unknown))}; there are {', '.join(DRILLS)}")
+    work: list[Work]
     if chosen.seed is not None:
-        drills = [Drill.of_seed(seed) for seed in range(chosen.seed, chosen.seed + chosen.seeds)]
+        seeds = range(chosen.seed, chosen.seed + chosen.seeds)
+        size = chosen.on_one_stack
+        work = [partial(perform_seeds, seeds[first : first + size]) for first in range(0, len(seeds), size)]
     else:
-        drills = [DRILLS[name] for name in chosen.names or DRILLS]
+        work = [partial(perform, DRILLS[name]) for name in chosen.names or DRILLS]
     # Asked to end, end the stack too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     failed = 0
     print("| drill | what was done | what was seen | seconds |\n| --- | --- | --- | --- |")
-    for drill, seen in outcomes(drills, workers=chosen.workers, deadline=time.monotonic() + chosen.seconds):
+    for drill, seen in outcomes(work, workers=chosen.workers, deadline=time.monotonic() + chosen.seconds):
         failed += bool(seen.problems)
         print(row(drill, seen), flush=True)
         if chosen.log:
@@ -41,23 +52,39 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def outcomes(drills: list[Drill], *, workers: int, deadline: float) -> Iterator[tuple[Drill, Seen]]:
+def outcomes(work: list[Work], *, workers: int, deadline: float) -> Iterator[tuple[Drill, Seen]]:
     """Yield what each drill saw, as soon as it is over; begin none after the deadline."""
-
-    def perform_in_time(drill: Drill) -> Seen | None:
-        return perform(drill) if time.monotonic() < deadline else None
-
     if workers == 1:  # in this thread, which a signal interrupts
-        yield from ((drill, seen) for drill in drills if (seen := perform_in_time(drill)))
+        yield from (outcome for one in work for outcome in _in_time(one, deadline))
         return
+    done: SimpleQueue[tuple[Drill, Seen] | None] = SimpleQueue()
+
+    def perform_one(one: Work) -> None:
+        try:
+            for outcome in _in_time(one, deadline):
+                done.put(outcome)
+        finally:
+            done.put(None)
+
     with ThreadPoolExecutor(workers) as pool:
         try:
-            under_way = {pool.submit(perform_in_time, drill): drill for drill in drills}
-            for future in as_completed(under_way):
-                if seen := future.result():
-                    yield under_way[future], seen
+            under_way = [pool.submit(perform_one, one) for one in work]
+            for _ in under_way:
+                yield from iter(done.get, None)
         finally:
             pool.shutdown(cancel_futures=True)
+    for future in under_way:
+        future.result()
+
+
+def _in_time(one: Work, deadline: float) -> Iterator[tuple[Drill, Seen]]:
+    """Yield the outcomes of some drills until the deadline has passed."""
+    if time.monotonic() >= deadline:
+        return
+    for outcome in one():
+        yield outcome
+        if time.monotonic() >= deadline:
+            return
 
 
 def row(drill: Drill, seen: Seen) -> str:

@@ -1,14 +1,16 @@
 """The drills by name."""
 
 import os
+import time
 import traceback
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
 from customer_pipeline_tests.drills import kills, outages, poison, random_sequence
-from customer_pipeline_tests.drills.drilling import Drilling, Seen, drilling
+from customer_pipeline_tests.drills.drilling import Drilling, Seen, drilling, stack_with_past
 from customer_pipeline_tests.drills.faults import CACHE, DISK, PROVIDER
 
 
@@ -44,8 +46,8 @@ class Drill:
         )
 
 
-def perform(drill: Drill) -> Seen:
-    """Start a stack, do the drill, end the stack; return what was seen, a failure of the drill itself included."""
+def perform(drill: Drill) -> Iterator[tuple[Drill, Seen]]:
+    """Start a stack, do the drill, end the stack; what fails in the drill itself is a problem that was seen."""
     seen = Seen()
     try:
         with drilling(windows=drill.windows, seed=drill.seed, own_disk=drill.own_disk) as under_way:
@@ -53,7 +55,34 @@ def perform(drill: Drill) -> Seen:
             drill.run(under_way)
     except Exception:  # noqa: BLE001 -- the other drills go on
         seen.problems.append(traceback.format_exc())
-    return seen
+    yield drill, seen
+
+
+def perform_seeds(seeds: Sequence[int]) -> Iterator[tuple[Drill, Seen]]:
+    """Do random drills one after the other on one stack, where only Dagster remembers those before.
+
+    After a drill that is not passed the next begins on another stack.
+    """
+    left = deque(map(Drill.of_seed, seeds))
+    while left:
+        with stack_with_past(windows=random_sequence.MOST_WINDOWS, own_disk=left[0].own_disk) as (stack, alerts):
+            while left:
+                drill = left.popleft()
+                under_way = Drilling(stack, seed=drill.seed, alerts=alerts, windows=drill.windows)
+                _run(drill, under_way)
+                yield drill, under_way.seen
+                if under_way.seen.problems:
+                    break
+                stack.lose_everything()
+
+
+def _run(drill: Drill, under_way: Drilling) -> None:
+    started = time.monotonic()
+    try:
+        drill.run(under_way)
+    except Exception:  # noqa: BLE001 -- the other drills go on
+        under_way.seen.problems.append(traceback.format_exc())
+    under_way.seen.seconds = time.monotonic() - started
 
 
 def _outage(name: str) -> Drill:

@@ -53,8 +53,9 @@ class Seen:
 class Drilling:
     """A stack with a past that the drill runs, window by window, as the schedule would have."""
 
-    def __init__(self, stack: Stack, *, seed: int, alerts: AlertReceiver) -> None:
+    def __init__(self, stack: Stack, *, seed: int, alerts: AlertReceiver, windows: int | None = None) -> None:
         self.stack = stack
+        self._windows = windows
         self.alerts = alerts
         self.instance = stack.instance
         self.changes = Changes(stack.provider, seed=seed)
@@ -63,8 +64,9 @@ class Drilling:
 
     @property
     def past(self) -> list[Window]:
-        """The windows from the start to the newest one, which is left to the tick."""
-        return list(split(self.stack.start_at, newest_window().start))
+        """The windows from the start, or the last so many, to the newest one, which is left to the tick."""
+        windows = list(split(self.stack.start_at, newest_window().start))
+        return windows[-self._windows :] if self._windows else windows
 
     def gaps(self) -> list[Window]:
         """Return what the cache lacks now."""
@@ -168,7 +170,7 @@ class Drilling:
             self.seen.problems += oracle.problems(self.stack, [span], until=until)
 
     def _count(self) -> None:
-        runs = self.instance.runs()
+        runs = self.instance.runs(since=self._started)
         self.seen.runs = [self._line(run) for run in reversed(runs)]
         self.seen.failed_runs = sum(run.status in {"FAILURE", "CANCELED"} for run in runs)
         healing = [run for run in runs if run.lane == run_tags.HEAL]
@@ -192,18 +194,24 @@ def whole(windows: list[Window]) -> Window:
 def drilling(*, windows: int, seed: int = 1, own_disk: bool = False) -> Iterator[Drilling]:
     """Start a stack whose past has so many windows before the newest one; end it in any case."""
     started = time.monotonic()
+    drill: Drilling | None = None
+    try:
+        with stack_with_past(windows=windows, own_disk=own_disk) as (stack, alerts):
+            drill = Drilling(stack, seed=seed, alerts=alerts)
+            yield drill
+    finally:
+        if drill is not None:
+            drill.seen.seconds = time.monotonic() - started
+
+
+@contextmanager
+def stack_with_past(*, windows: int, own_disk: bool) -> Iterator[tuple[Stack, AlertReceiver]]:
+    """Start a stack for drills, and what receives its alerts; end both in any case."""
     left = floor(now()) + WINDOW_LENGTH - now()
     if left < _BOUNDARY_MARGIN:
         time.sleep(left.total_seconds() + 1)
     start = newest_window().start - windows * WINDOW_LENGTH
     with tempfile.TemporaryDirectory(prefix="drill-") as folder, AlertReceiver() as alerts:
         environ = {"ALERT_WEBHOOK_URL": alerts.url}
-        stack = Stack(Path(folder) / "stack", start=start, own_disk=own_disk, environ=environ)
-        drill: Drilling | None = None
-        try:
-            with stack:
-                drill = Drilling(stack, seed=seed, alerts=alerts)
-                yield drill
-        finally:
-            if drill is not None:
-                drill.seen.seconds = time.monotonic() - started
+        with Stack(Path(folder) / "stack", start=start, own_disk=own_disk, environ=environ) as stack:
+            yield stack, alerts

@@ -181,6 +181,15 @@ class Stack:
         shutil.rmtree(self.home.cache)
         self.home.cache.mkdir()
 
+    def lose_everything(self) -> None:
+        """Start provider, cache and landing store anew and empty; Dagster keeps its memory."""
+        self.provider.kill_group()
+        for file in [*self.home.path.glob(f"{self.home.sandbox.name}*"), *self.home.landing.rglob("*.parquet")]:
+            file.unlink()
+        with self.redis() as client:
+            client.flushall()
+        self.provider.start()
+
     def workers(self) -> list[psutil.Process]:
         """Return the processes that execute runs now."""
         return [each for each in self.code_server.family() if _executes_a_run(each)]
