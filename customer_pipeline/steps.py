@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import JsonValue
 
 from customer_pipeline import timestamps
 from customer_pipeline.cache.codec import State, encode
@@ -28,7 +29,7 @@ from customer_pipeline.customers.reasons import Reason
 from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
-from customer_pipeline.provider.delivery import WalkStats
+from customer_pipeline.provider.delivery import Page, WalkStats
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.windows import Window
 
@@ -56,22 +57,32 @@ def ingest(window: Window, *, client: ProviderClient, landing: LandingStore) -> 
     walk = client.walk(window)
     with landing.open_writer(RAW_CUSTOMERS, window, schemas.RAW) as writer:
         for page in walk:
-            fetched_at = pa.scalar(page.fetched_at, schemas.INSTANT)
-            writer.write(
-                pa.record_batch(
-                    [
-                        pa.array(page.ids, pa.string()),
-                        pa.array(page.updated_at, schemas.INSTANT, from_pandas=True),
-                        pa.repeat(fetched_at, len(page.records)),
-                        pa.array(page.records, pa.string()),
-                    ],
-                    schema=schemas.RAW,
-                )
-            )
-        writer.facts["walked_at"] = timestamps.format_instant(timestamps.now())
-        writer.facts["clock_difference_seconds"] = (walk.stats.clock_difference or timedelta(0)).total_seconds()
+            writer.write(raw_rows(page))
+        writer.facts.update(facts_of(walk.stats))
     landed = landing.describe(RAW_CUSTOMERS, window)
     return Ingested(window=window, walk=walk.stats, landed_bytes=landed.bytes if landed else 0)
+
+
+def raw_rows(page: Page) -> pa.RecordBatch:
+    """Return the records of a page as they are landed, with the schema `RAW`."""
+    fetched_at = pa.scalar(page.fetched_at, schemas.INSTANT)
+    return pa.record_batch(
+        [
+            pa.array(page.ids, pa.string()),
+            pa.array(page.updated_at, schemas.INSTANT, from_pandas=True),
+            pa.repeat(fetched_at, len(page.records)),
+            pa.array(page.records, pa.string()),
+        ],
+        schema=schemas.RAW,
+    )
+
+
+def facts_of(walk: WalkStats) -> dict[str, JsonValue]:
+    """Return what normalization and retention need to know of a walk that has just ended."""
+    return {
+        "walked_at": timestamps.format_instant(timestamps.now()),
+        "clock_difference_seconds": (walk.clock_difference or timedelta(0)).total_seconds(),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +246,24 @@ def publish(window: Window, *, landing: LandingStore, publisher: Publisher, cove
         CacheError: if Redis cannot be written.
     """
     started = time.monotonic()
+    rows, outcomes = publish_landed(window, landing=landing, publisher=publisher)
+    freshness = coverage.extend([window])
+    return Published(
+        window=window, normalized=rows, outcomes=outcomes, freshness=freshness, seconds=time.monotonic() - started
+    )
+
+
+def publish_landed(window: Window, *, landing: LandingStore, publisher: Publisher) -> tuple[int, Outcomes]:
+    """Publish the landed customers of `window`, and leave the coverage as it is.
+
+    Returns:
+        How many rows normalization had landed, and what the guard made of them.
+
+    Raises:
+        NotLanded: if the window was never normalized.
+        PublicationIncomplete: if the outcomes do not add up.
+        CacheError: if Redis cannot be written.
+    """
     rows = landing.require(CUSTOMERS, window).rows
 
     def states() -> Iterator[State]:
@@ -247,10 +276,7 @@ def publish(window: Window, *, landing: LandingStore, publisher: Publisher, cove
             f"window {window.key}: {rows} customers were sent and {outcomes.total} answered for ({outcomes}); "
             "it heals by itself when a later tick succeeds"
         )
-    freshness = coverage.extend([window])
-    return Published(
-        window=window, normalized=rows, outcomes=outcomes, freshness=freshness, seconds=time.monotonic() - started
-    )
+    return rows, outcomes
 
 
 def lag(freshness: Freshness, at: datetime) -> timedelta:

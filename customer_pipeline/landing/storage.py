@@ -117,6 +117,23 @@ class Storage:
         except OSError as error:
             log.warning("%s/%s was left behind: %s", self.uri, temporary, type(error).__name__)
 
+    def names(self, folder: str) -> list[str]:
+        """Return the names of all files below a folder, sorted; nothing where there is no such folder."""
+        selector = fs.FileSelector(self.path(folder), allow_not_found=True, recursive=True)
+        prefix = len(self.path(""))
+        return sorted(info.path[prefix:] for info in self.filesystem.get_file_info(selector) if info.is_file)
+
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders right below a folder, sorted; nothing where there is no such folder."""
+        selector = fs.FileSelector(self.path(folder), allow_not_found=True)
+        found = self.filesystem.get_file_info(selector)
+        return sorted(info.base_name for info in found if info.type is fs.FileType.Directory)
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is all right."""
+        with suppress(FileNotFoundError):
+            self.filesystem.delete_file(self.path(name))
+
     def _sweep(self) -> None:
         deadline = timestamps.now() - STALE_AFTER
         try:

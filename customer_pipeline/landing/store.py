@@ -1,14 +1,14 @@
-"""The landing store: Parquet files, one per dataset and window, at `<uri>/<dataset>/<YYYY-MM-DD>/<window key>.parquet`.
+"""The landing store: Parquet files, one per dataset and window, and those of snapshots, one per dataset and part.
 
 A file is there whole or not at all, and a later one takes its place at once. A window without rows is a file without
 rows: fetched and empty is not the same as never fetched.
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypedDict, cast
 
 import pyarrow as pa
@@ -16,11 +16,10 @@ import pyarrow.parquet as pq
 from pydantic import JsonValue
 
 from customer_pipeline.landing.errors import LandingError, NotLanded, explained
+from customer_pipeline.landing.naming import SNAPSHOTS, ByPart, ByWindow, Naming, read
 from customer_pipeline.landing.storage import Storage
 from customer_pipeline.landing.writer import FOOTER_KEY, LandingWriter
 from customer_pipeline.windows import Window
-
-_DATASET = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,28 +42,71 @@ class LandingStore:
         LandingError: if the URI is malformed; it says what is expected.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, naming: Naming | None = None) -> None:
+        self._uri = uri
         self._storage = Storage(uri)
+        self._naming = naming or ByWindow()
+
+    def snapshot(self, as_of: datetime) -> "LandingStore":
+        """Return the store of one snapshot's parts; its windows may begin and end at any instant."""
+        return LandingStore(self._uri, naming=ByPart(as_of))
+
+    def snapshots(self) -> list[datetime]:
+        """Return the `as_of` of every snapshot of which anything was landed, oldest first.
+
+        Raises:
+            LandingError: if the store cannot be read.
+        """
+        found = []
+        with explained(f"{self._storage.uri}/{SNAPSHOTS}"):
+            folders = self._storage.folders(SNAPSHOTS)
+        for name in folders:
+            with suppress(ValueError):
+                found.append(read(name))
+        return sorted(found)
+
+    def landed(self, dataset: str) -> list[Window]:
+        """Return every window of a dataset that was landed, oldest first; files of other names are passed over.
+
+        Raises:
+            LandingError: if the store cannot be read.
+        """
+        folder = self._naming.folder(dataset)
+        with explained(f"{self._storage.uri}/{folder}"):
+            names = self._storage.names(folder)
+        windows = {name: self._naming.window(name) for name in names}
+        return sorted(window for name, window in windows.items() if window and name == self._name(dataset, window))
+
+    def remove(self, dataset: str, window: Window) -> None:
+        """Remove what was landed of a window, if anything was.
+
+        Raises:
+            LandingError: if it cannot be removed.
+        """
+        with explained(self.uri_of(dataset, window)):
+            self._storage.remove(self._name(dataset, window))
 
     @contextmanager
     def open_writer(self, dataset: str, window: Window, schema: pa.Schema) -> Iterator[LandingWriter]:
         """Land a window: its file appears, or is replaced, when the block ends without an exception.
 
+        The block may narrow `window` of the writer to what it has: the file is then of that.
+
         Raises:
             LandingError: if the store cannot be written, or rows do not have the schema.
         """
-        name, uri = _name(dataset, window), self.uri_of(dataset, window)
+        uri = self.uri_of(dataset, window)
         with explained(uri):
             temporary, stream = self._storage.create_temporary()
         writer = None
         try:
             with explained(uri):
                 # a full disk refuses even the first bytes
-                writer = LandingWriter(stream, schema, uri=uri)
+                writer = LandingWriter(stream, schema, uri=uri, window=window)
             yield writer
-            writer.finish(dataset=dataset, window_key=window.key)
+            writer.finish(dataset=dataset, label=self._naming.label(writer.window))
             with explained(uri):
-                self._storage.commit(temporary, name)
+                self._storage.commit(temporary, self._name(dataset, writer.window))
         except BaseException:
             if writer is None:
                 with suppress(OSError):
@@ -96,7 +138,7 @@ class LandingStore:
             NotLanded: if the window was never landed.
             LandingError: if the file cannot be read, is damaged, or was not written with `schema`.
         """
-        name, uri = _name(dataset, window), self.require(dataset, window).uri
+        name, uri = self._name(dataset, window), self.require(dataset, window).uri
         with explained(uri):
             file = self._storage.open(name)
         with self._unreplaced(name, file):
@@ -113,7 +155,7 @@ class LandingStore:
         """
         if (landed := self.describe(dataset, window)) is None:
             raise NotLanded(
-                f"{dataset} of window {window.key} was never landed ({self.uri_of(dataset, window)}); "
+                f"{dataset} of window {self._naming.label(window)} was never landed ({self.uri_of(dataset, window)}); "
                 f"materialize {dataset} for that window, with what is upstream of it"
             )
         return landed
@@ -124,7 +166,7 @@ class LandingStore:
         Raises:
             LandingError: if the file cannot be read or is damaged.
         """
-        name, uri = _name(dataset, window), self.uri_of(dataset, window)
+        name, uri = self._name(dataset, window), self.uri_of(dataset, window)
         with explained(uri):
             if (size := self._storage.size(name)) is None:
                 return None
@@ -132,7 +174,7 @@ class LandingStore:
         with file, self._unreplaced(name, file):
             metadata = pq.read_metadata(file)
         footer = _footer(metadata.metadata)
-        if footer is None or footer["dataset"] != dataset or footer["window"] != window.key:
+        if footer is None or footer["dataset"] != dataset or footer["window"] != self._naming.label(window):
             raise LandingError(
                 f"{uri}: not written here by the landing store; remove it, then materialize {dataset} for that window"
             )
@@ -140,7 +182,10 @@ class LandingStore:
 
     def uri_of(self, dataset: str, window: Window) -> str:
         """Return where the file of a window is, or would be."""
-        return f"{self._storage.uri}/{_name(dataset, window)}"
+        return f"{self._storage.uri}/{self._name(dataset, window)}"
+
+    def _name(self, dataset: str, window: Window) -> str:
+        return self._naming.name(dataset, window)
 
     def _batches(
         self, name: str, file: pa.NativeFile, parquet: pq.ParquetFile, *, columns: Sequence[str] | None, batch_size: int
@@ -176,14 +221,6 @@ class LandingStore:
             raise LandingError(
                 f"{uri}: replaced while it was read; it heals by itself when a later tick succeeds", transient=True
             )
-
-
-def _name(dataset: str, window: Window) -> str:
-    if not _DATASET.fullmatch(dataset):
-        raise ValueError(f"{dataset!r} is no name of a dataset; use lower-case letters, digits and underscores")
-    if window != Window.from_key(window.key):
-        raise ValueError(f"[{window.start}, {window.end}) is more or less than one window; split it")
-    return f"{dataset}/{window.start.date()}/{window.key}.parquet"
 
 
 class _Footer(TypedDict):

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from pydantic import JsonValue  # noqa: TC002 -- the other annotations of this module are not deferred either
 
 from customer_pipeline.landing.errors import LandingError, explained
+from customer_pipeline.windows import Window  # noqa: TC001 -- as above
 
 ROW_GROUP_ROWS = 50_000
 ROW_GROUP_BYTES = 16 * 2**20
@@ -22,11 +23,13 @@ class LandingWriter:
 
     Attributes:
         rows: how many rows were written so far.
+        window: what the file will be of.
         facts: what is to be remembered of the window; it lies in the file's footer as JSON.
     """
 
-    def __init__(self, stream: pa.NativeFile, schema: pa.Schema, *, uri: str) -> None:
+    def __init__(self, stream: pa.NativeFile, schema: pa.Schema, *, uri: str, window: Window) -> None:
         self.rows = 0
+        self.window = window
         self.facts: dict[str, JsonValue] = {}
         self._uri = uri
         self._schema = schema
@@ -53,9 +56,9 @@ class LandingWriter:
             self._waiting_rows += piece.num_rows
             self._waiting_bytes += piece.nbytes
 
-    def finish(self, *, dataset: str, window_key: str) -> None:
+    def finish(self, *, dataset: str, label: str) -> None:
         """Write what is left and the footer, and close the file."""
-        facts = {"dataset": dataset, "window": window_key, "facts": self.facts}
+        facts = {"dataset": dataset, "window": label, "facts": self.facts}
         text = json.dumps(facts, allow_nan=False)
         self._flush()
         with explained(self._uri):

@@ -1,6 +1,7 @@
 """The provider client: what the rest of the project sees of a provider."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -38,6 +39,10 @@ class ProviderClient:
     def walk(self, window: Window) -> Walk:
         """Return a walk over every record whose `updated_at` lies in the window or in the lookback before it."""
         return Walk(self._transport, self.profile, window)
+
+    def walk_exactly(self, window: Window) -> Walk:
+        """Return a walk over every record whose `updated_at` lies in the window, which may be of any length."""
+        return Walk(self._transport, self.profile.model_copy(update={"lookback": timedelta(0)}), window)
 
     def end_soon(self) -> None:
         """Let walks in other threads end with their present request."""

@@ -48,6 +48,10 @@ class Walk:
     Memory holds one page and, unless the pagination is stable, the keys of the records between two values: of all
     records where the list is not continued by value.
 
+    Attributes:
+        settled: the part of the window of which everything was handed out for sure; None before any is.
+        stated: how many records the provider says that the window has, lookback included; None where it does not say.
+
     Raises:
         ProviderError: one of its four kinds, while iterating.
     """
@@ -62,6 +66,8 @@ class Walk:
         self.window = window
         self.stats = WalkStats()
         self._delivery = Delivery(profile, window, self._expectation, self.stats)
+        self.settled: Window | None = None
+        self.stated: int | None = None
 
     def __iter__(self) -> Iterator[Page]:
         started = time.monotonic()
@@ -80,12 +86,13 @@ class Walk:
         """Walk until as many customers were seen as the provider stated at first; edits may have taken some away."""
         missing: tuple[int, int] | None = None
         for _ in range(self._style.max_passes):
-            self._totals, steps = Totals(), 0
+            self._totals, self.settled, steps = Totals(), None, 0
             bounds: Bounds | None = self._expectation.bounds(
                 self.window.start - self._profile.lookback, self.window.end
             )
             while bounds is not None and bounds.since < bounds.until:
                 bounds = yield from self._believable(bounds)
+                self.settled = self._settled(bounds)
                 steps += 1
             read_to_its_end = bounds is None and steps > 1
             seen, stated = self._totals.seen, self._totals.first
@@ -99,6 +106,15 @@ class Walk:
             "check that it sorts as pagination.order says, or remove pagination.order or pagination.total",
             self._facts,
         )
+
+    def _settled(self, following: Bounds | None) -> Window | None:
+        """Return what needs not be asked for again, when the walk goes on with `following`."""
+        start, end = self.window.start, self.window.end
+        if following is None:
+            return self.window
+        if self._style.order == "descending":
+            return Window(max(following.until, start), end) if following.until < end else None
+        return Window(start, min(following.since, end)) if following.since > start else None
 
     def _believable(self, bounds: Bounds) -> Generator[Page, None, Bounds | None]:
         """Make passes from `bounds` until one may be believed; return where to continue, or None at the end."""
@@ -200,6 +216,7 @@ class Walk:
         total = pagination.total_of(self._style, document)
         current.add(page, total=total)
         self._totals.add(page, total)
+        self.stated = self._totals.first
         last_id = page.ids[-1] if page.ids else None
         turn = paginator.after(pagination.Arrived(document, page.answer.headers, len(page.ids), current.rows, last_id))
         page.last = turn is None
