@@ -112,8 +112,13 @@ class Transport:
         self.list_url = f"{self.base_url}/{profile.list.path.lstrip('/')}"
         self._shown = redact(f"{profile.shown_base_url(environment)}/{profile.list.path.lstrip('/')}")
         self._session = open_session(profile, environment)
-        self._budget = RetryBudget(profile.retry, sleep=sleep or self._ending.wait)
+        self._sleep = sleep or self._ending.wait
         self.traffic = Traffic()
+        self.renew_budget()
+
+    def renew_budget(self) -> None:
+        """Forget what was waited for between tries so far."""
+        self._budget = RetryBudget(self._profile.retry, sleep=self._sleep)
 
     def end_soon(self) -> None:
         """Try nothing again, from whatever thread: what is under way ends with its present request."""
