@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from customer_pipeline.provider.walk import Walk
 from customer_pipeline.snapshot.walking import Part, walk_parts
 from customer_pipeline.steps import RAW_CUSTOMERS
 from customer_pipeline.windows import Window, contiguous
-from customer_pipeline_tests.provider.simulated import SimulatedProvider, instant, microseconds
+from customer_pipeline_tests.provider.simulated import Behaviour, Row, SimulatedProvider, instant, microseconds
 from customer_pipeline_tests.provider.test_walk_property import END, START, Example, providers
 
 BEGINNING = START - timedelta(days=3)
@@ -40,8 +39,8 @@ class SimulatedClient:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    yield tmp_path_factory.mktemp("parts")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("parts")
 
 
 def store_in(folder: Path) -> LandingStore:
@@ -120,8 +119,6 @@ def test_what_has_landed_is_not_asked_for_again(folder: Path) -> None:
 
 def quiet_provider() -> tuple[Profile, SimulatedProvider, Window]:
     """Return a provider of six customers, a minute apart, sorted by time, two on a page."""
-    from customer_pipeline_tests.provider.simulated import Behaviour, Row
-
     content = {
         "name": "quiet",
         "base_url": "http://provider.test",
