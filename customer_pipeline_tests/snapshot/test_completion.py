@@ -1,4 +1,4 @@
-"""The load as a whole, from a real sandbox provider into a real Valkey: interrupted, or with the cache lost meanwhile."""
+"""The load as a whole, from a real sandbox into a real Valkey: interrupted, or with the cache lost meanwhile."""
 
 import json
 from collections.abc import Callable
