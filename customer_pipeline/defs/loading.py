@@ -38,7 +38,9 @@ def load_empty_cache(context: dg.SensorEvaluationContext, cache: CacheResource) 
         return dg.SkipReason(decision.says)
     return dg.RunRequest(
         run_key=f"load at {format_instant(now)}",
-        run_config=dg.RunConfig(ops={"customer_snapshot": SnapshotConfig(from_landing=decision.from_landing)}),
+        run_config=dg.RunConfig(
+            ops={"customer_snapshot": SnapshotConfig(from_landing=decision.from_landing, only_if_empty=True)}
+        ),
         tags={
             run_tags.REASON: decision.says,
             run_tags.FROM_LANDING: str(decision.from_landing).lower(),

@@ -10,6 +10,7 @@ from customer_pipeline.defs.checks import MAX_QUARANTINE_RATE, is_quarantined_to
 from customer_pipeline.defs.failures import explained, transient_retries
 from customer_pipeline.defs.resources import CacheResource, LandingResource, ProviderResource
 from customer_pipeline.defs.verdicts import Metadata, Verdict, require
+from customer_pipeline.snapshot.division import described
 from customer_pipeline.snapshot.loading import Loaded, Progress
 
 MOST_AT_ONCE = 8
@@ -31,6 +32,9 @@ class SnapshotConfig(dg.Config):
     from_landing: bool = Field(
         default=False, description="Load what has landed, without asking the provider; what lacks then is healed."
     )
+    only_if_empty: bool = Field(
+        default=False, description="Do nothing where another run has loaded the cache since this one was requested."
+    )
 
 
 @dg.asset(
@@ -51,12 +55,15 @@ def customer_snapshot(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Load the cache, and extend the coverage to where the walk ends: windows go on from there."""
     with explained(context), cache.loader(landing.store(), said=_lines(context)) as loader:
+        if config.only_if_empty and loader.is_loaded:
+            context.log.info("another run has loaded the cache meanwhile")
+            yield dg.MaterializeResult(check_results=[_verdict(Loaded(as_of=None)).result()])
+            return
         if config.from_landing:
             loaded = loader.from_landing(provider.load(), fit=lambda report: not is_quarantined_too_often(report))
         else:
             with provider.clients(most=MOST_AT_ONCE, background=True) as clients:
-                if not clients[0].profile.pagination.stable:
-                    context.log.info("walking with %d at a time; what has landed is not asked for again", len(clients))
+                context.log.info("%s", described(clients[0].profile, at_once=len(clients)))
                 loaded = loader.from_provider(clients, accept=_accept)
     yield dg.MaterializeResult(metadata=_metadata_of(loaded, config), check_results=[_verdict(loaded).result()])
 

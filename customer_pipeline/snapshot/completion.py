@@ -53,6 +53,11 @@ class CacheLoader:
         self._start = start
         self._said = said
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the cache knows of a load that has finished."""
+        return self._loads.read().as_of is not None
+
     def from_provider(self, clients: Sequence[ProviderClient], *, accept: Callable[[Loaded], object]) -> Loaded:
         """Walk the provider, publish everything, and extend the coverage from the start to the walk's end.
 

@@ -49,3 +49,13 @@ def rest(part: Window, settled: Window) -> list[Window]:
 def _resolution(profile: Profile) -> timedelta:
     sent = profile.list.datetimes
     return timestamps.sent_resolution(format=sent.format, digits=sent.digits)
+
+
+def described(profile: Profile, *, at_once: int) -> str:
+    """Return in words how the provider is walked, and what an interruption costs."""
+    if is_divided(profile):
+        return f"the walk is divided, {at_once} parts at a time; after an interruption it goes on where it stopped"
+    return (
+        "the list cannot be divided (list.query lacks {until}, or pagination.order is not ascending): "
+        "after an interruption the walk begins anew"
+    )
