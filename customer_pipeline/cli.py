@@ -1,4 +1,4 @@
-"""The command line: `customer-pipeline dev | check | status | backfill | bootstrap | sandbox`. A failure is one clear message."""
+"""The command line of `customer-pipeline`: one parser of all commands. A failure is one clear message."""
 
 import argparse
 import importlib.metadata
