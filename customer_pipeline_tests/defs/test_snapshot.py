@@ -15,6 +15,7 @@ from customer_pipeline.definitions import defs
 from customer_pipeline.defs import loading
 from customer_pipeline.defs.healing import heal_gaps
 from customer_pipeline.defs.loading import load_empty_cache
+from customer_pipeline.defs.partitions import settings
 from customer_pipeline.defs.resources import CacheResource
 from customer_pipeline.timestamps import parse_instant
 from customer_pipeline.windows import floor
@@ -68,7 +69,7 @@ def test_a_load_fills_the_cache_and_says_what_it_did(
     (event,) = result.asset_materializations_for_node("customer_snapshot")
     metadata = {name: value.value for name, value in event.metadata.items()}
     assert metadata["source"] == "provider"
-    assert metadata["dagster/row_count"] == metadata["applied"] + metadata["deleted"]
+    assert (metadata["applied"], metadata["fetched"]) == (len(living), metadata["dagster/row_count"])
     coverage = Coverage(connect(valkey.url), keys=CacheKeys()).read()
     assert [one.end for one in coverage] == [floor(load_known.complete_until)]
 
@@ -138,9 +139,9 @@ def test_while_the_provider_is_down_an_empty_cache_gets_what_has_landed(
 def test_a_provider_that_cannot_be_walked_as_a_whole_is_left_alone(
     deployment: Deployment, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    snapshot = loading.settings.profile.snapshot.model_copy(update={"enabled": False})
-    profile = loading.settings.profile.model_copy(update={"snapshot": snapshot})
-    monkeypatch.setattr(loading, "settings", replace(loading.settings, profile=profile))
+    snapshot = settings.profile.snapshot.model_copy(update={"enabled": False})
+    profile = settings.profile.model_copy(update={"snapshot": snapshot})
+    monkeypatch.setattr(loading, "settings", replace(settings, profile=profile))
 
     requests, said = evaluated(deployment, valkey)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from customer_pipeline.provider.profile import Profile, load_profile
 from customer_pipeline.snapshot import loading
 from customer_pipeline.snapshot.completion import CacheLoader
 from customer_pipeline.snapshot.loading import Loaded, Progress, whole_of
+from customer_pipeline.snapshot.walking import walk_parts
 from customer_pipeline.timestamps import format_instant, now, parse_instant
 from customer_pipeline.windows import Window, floor
 from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
@@ -84,8 +86,7 @@ class Deployment:
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = loading.walk_parts
-    monkeypatch.setattr(loading, "walk_parts", lambda *a, **named: original(*a, most_rows=100, **named))
+    monkeypatch.setattr(loading, "walk_parts", partial(walk_parts, most_rows=100))
 
 
 @pytest.fixture
