@@ -127,7 +127,7 @@ def test_unfinished_runs_are_told_apart(script: Script) -> None:
         ),
         (Webserver.find_job, {"errors": [{"message": "no such field"}, {"message": "two"}]}, "no such field; two"),
         (Webserver.find_job, {"data": {"workspaceOrError": {"message": "broken\n"}}}, "workspaceOrError: broken$"),
-        (Webserver.unfinished_runs, b"<html>", "does not answer"),
+        (lambda webserver: webserver.unfinished_runs("customer_sync"), b"<html>", "does not answer"),
         (
             lambda webserver: webserver.launch("customer_sync", tags={}),
             {"data": {"launchRun": {"__typename": "RunConfigValidationInvalid", "errors": [{"message": "bad"}]}}},
