@@ -6,14 +6,14 @@ from customer_pipeline.defs.alerting import alert_on_failure
 from customer_pipeline.defs.healing import heal_gaps
 from customer_pipeline.defs.health import pipeline_health, report_health
 from customer_pipeline.defs.ingestion import raw_customers
-from customer_pipeline.defs.jobs import customer_bootstrap, customer_sync
+from customer_pipeline.defs.jobs import customer_sync
 from customer_pipeline.defs.loading import load_empty_cache
 from customer_pipeline.defs.normalization import normalization
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.defs.publication import customer_cache
 from customer_pipeline.defs.resources import CacheResource, LandingResource, ProviderResource
 from customer_pipeline.defs.schedules import customer_sync_schedule
-from customer_pipeline.defs.snapshot import customer_snapshot
+from customer_pipeline.defs.snapshot import customer_bootstrap, customer_snapshot
 
 defs = dg.Definitions(
     assets=[raw_customers, normalization, customer_cache, customer_snapshot, pipeline_health],

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TypeAlias
 
 import dagster as dg
 
@@ -13,6 +14,8 @@ from customer_pipeline.windows import Window
 
 # Retries inside a run cover seconds; they are for transient failures only (`allow_retries` below).
 transient_retries = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
+
+Context: TypeAlias = dg.AssetExecutionContext | dg.OpExecutionContext
 
 _TRIES = transient_retries.max_retries + 1
 _HEALS = "heals by itself when a later tick succeeds"
@@ -27,7 +30,7 @@ _TAGS = (
 
 
 @contextmanager
-def explained(context: dg.AssetExecutionContext, *windows: Window) -> Iterator[None]:
+def explained(context: Context, *windows: Window) -> Iterator[None]:
     """Turn errors into a `Failure` that says which of `windows` it met; permanent ones are not retried.
 
     Once no retry of the step follows, the failure allows none, and the run gets the tags by which others tell what
@@ -45,7 +48,7 @@ def explained(context: dg.AssetExecutionContext, *windows: Window) -> Iterator[N
         raise _failure(context, error, windows) from None
 
 
-def _failure(context: dg.AssetExecutionContext, error: Exception, windows: tuple[Window, ...]) -> dg.Failure:
+def _failure(context: Context, error: Exception, windows: tuple[Window, ...]) -> dg.Failure:
     cause = cause_of(error)
     concerned = cause.windows or windows
     keys = "...".join(dict.fromkeys([concerned[0].key, concerned[-1].key])) if concerned else None
@@ -82,7 +85,7 @@ def _told(cause: Cause, *, since: datetime | None, where: str, outlook: str) -> 
     return f"{run_tags.SAID[cause.kind]}{lasting} ({where}): {reason}{tried}; {outlook}"
 
 
-def _outlook(context: dg.AssetExecutionContext, cause: Cause) -> str:
+def _outlook(context: Context, cause: Cause) -> str:
     if cause.permanent:
         return f"needs you: {cause.advice[:1].lower()}{cause.advice[1:].rstrip('.')}"
     if cause.kind == run_tags.UNFORESEEN:
@@ -110,12 +113,12 @@ def _what_next(cause: Cause) -> str:
     )
 
 
-def _tried(context: dg.AssetExecutionContext, cause: Cause) -> str:
+def _tried(context: Context, cause: Cause) -> str:
     tries = f"try {context.retry_number + 1} of {_TRIES}" if cause.retryable else "not tried again within this run"
     return ", ".join(filter(None, [cause.tried, tries]))
 
 
-def _mark(context: dg.AssetExecutionContext, cause: Cause, windows: tuple[Window, ...]) -> datetime | None:
+def _mark(context: Context, cause: Cause, windows: tuple[Window, ...]) -> datetime | None:
     """Write the tags of a failure to its run, and return since when it fails so; None where that cannot be known."""
     try:
         since = outages.since_by_history(
@@ -144,7 +147,7 @@ def _mark(context: dg.AssetExecutionContext, cause: Cause, windows: tuple[Window
     return since.kind
 
 
-def _forget_inherited_tags(context: dg.AssetExecutionContext) -> None:
+def _forget_inherited_tags(context: Context) -> None:
     """Overwrite the tags of the failure that this run repeats: Dagster copies them, and they cannot be removed."""
     if not any(context.run.tags.get(tag) for tag in _TAGS):
         return
