@@ -27,7 +27,7 @@ def load_empty_cache(context: dg.SensorEvaluationContext, cache: CacheResource) 
         return dg.SkipReason("the profile says that the provider cannot be walked as a whole (snapshot.enabled)")
     runs = load_runs(context.instance)
     try:
-        with cache.loads() as loads:
+        with cache.reader() as (_, loads):
             load = loads.read()
     except CacheError as error:
         return dg.SkipReason(f"the cache does not say whether it is loaded: {error}")
