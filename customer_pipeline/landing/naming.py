@@ -9,6 +9,8 @@ from customer_pipeline.timestamps import format_instant, parse_instant
 from customer_pipeline.windows import Window
 
 SNAPSHOTS = "snapshots"
+# The dataset that a snapshot gets last: with a file of it, the snapshot is complete.
+COMPLETION = "completion"
 
 _DATASET = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -64,9 +66,14 @@ class ByPart:
 
     as_of: datetime
 
+    @property
+    def home(self) -> str:
+        """The folder of all datasets of the snapshot."""
+        return f"{SNAPSHOTS}/{written(self.as_of)}"
+
     def folder(self, dataset: str) -> str:
         """Return the folder of a dataset's files."""
-        return f"{SNAPSHOTS}/{written(self.as_of)}/{_checked(dataset)}"
+        return f"{self.home}/{_checked(dataset)}"
 
     def name(self, dataset: str, window: Window) -> str:
         """Return the name of a part's file."""
@@ -100,8 +107,13 @@ def read(text: str) -> datetime:
     return parse_instant(f"{date}T{time[:2]}:{time[2:4]}:{time[4:]}")
 
 
+def is_dataset(name: str) -> bool:
+    """Return whether a dataset may have that name."""
+    return bool(_DATASET.fullmatch(name))
+
+
 def _checked(dataset: str) -> str:
-    if not _DATASET.fullmatch(dataset):
+    if not is_dataset(dataset):
         raise ValueError(f"{dataset!r} is no name of a dataset; use lower-case letters, digits and underscores")
     return dataset
 
