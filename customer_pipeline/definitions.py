@@ -11,12 +11,13 @@ from customer_pipeline.defs.normalization import normalization
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.defs.publication import customer_cache
 from customer_pipeline.defs.resources import CacheResource, LandingResource, ProviderResource
+from customer_pipeline.defs.retention import landing_retention, landing_retention_schedule, landing_store
 from customer_pipeline.defs.schedules import customer_sync_schedule
 
 defs = dg.Definitions(
-    assets=[raw_customers, normalization, customer_cache, pipeline_health],
-    jobs=[customer_sync],
-    schedules=[customer_sync_schedule],
+    assets=[raw_customers, normalization, customer_cache, pipeline_health, landing_store],
+    jobs=[customer_sync, landing_retention],
+    schedules=[customer_sync_schedule, landing_retention_schedule],
     sensors=[heal_gaps, alert_on_failure, report_health],
     resources={
         "provider": ProviderResource(

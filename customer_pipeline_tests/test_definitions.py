@@ -15,9 +15,10 @@ ASSETS = {
     "quarantined_customers": "normalization",
     "customer_cache": "publication",
     "pipeline_health": "health",
+    "landing_store": "retention",
 }
 # What the runs materialize; the others are reported.
-MATERIALIZED = [name for name in ASSETS if name != "pipeline_health"]
+MATERIALIZED = [name for name in ASSETS if name not in {"pipeline_health", "landing_store"}]
 
 
 def test_the_definitions_load_and_every_asset_has_group_owner_description_and_kinds() -> None:
@@ -48,6 +49,16 @@ def test_the_lineage_leads_from_the_provider_to_the_cache() -> None:
         "quarantined_customers": {"raw_customers"},
         "customer_cache": {"customers"},
         "pipeline_health": {"customer_cache"},
+        "landing_store": {"raw_customers", "customers", "quarantined_customers"},
+    }
+
+
+def test_what_runs_by_itself_is_known() -> None:
+    repository = defs.get_repository_def()
+    schedules = {schedule.name: schedule.job_name for schedule in repository.schedule_defs}
+    assert schedules == {
+        "customer_sync_schedule": "customer_sync",
+        "landing_retention_schedule": "landing_retention",
     }
 
 
