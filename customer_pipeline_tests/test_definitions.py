@@ -16,9 +16,10 @@ ASSETS = {
     "customer_cache": "publication",
     "customer_snapshot": "snapshot",
     "pipeline_health": "health",
+    "landing_store": "retention",
 }
-# What has windows.
-PARTITIONED = [name for name in ASSETS if name not in {"customer_snapshot", "pipeline_health"}]
+# What has windows; the others are reported.
+PARTITIONED = [name for name in ASSETS if name not in {"customer_snapshot", "pipeline_health", "landing_store"}]
 
 
 def test_the_definitions_load_and_every_asset_has_group_owner_description_and_kinds() -> None:
@@ -50,6 +51,16 @@ def test_the_lineage_leads_from_the_provider_to_the_cache() -> None:
         "customer_cache": {"customers"},
         "customer_snapshot": set(),
         "pipeline_health": {"customer_cache"},
+        "landing_store": {"raw_customers", "customers", "quarantined_customers"},
+    }
+
+
+def test_what_runs_by_itself_is_known() -> None:
+    repository = defs.get_repository_def()
+    schedules = {schedule.name: schedule.job_name for schedule in repository.schedule_defs}
+    assert schedules == {
+        "customer_sync_schedule": "customer_sync",
+        "landing_retention_schedule": "landing_retention",
     }
 
 

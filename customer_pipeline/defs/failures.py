@@ -30,8 +30,10 @@ _TAGS = (
 
 
 @contextmanager
-def explained(context: Context, *windows: Window) -> Iterator[None]:
+def explained(context: Context, *windows: Window, again: str | None = None) -> Iterator[None]:
     """Turn errors into a `Failure` that says which of `windows` it met; permanent ones are not retried.
+
+    What works on no window says in `again` when it is tried next, such as `tried again tomorrow`.
 
     Once no retry of the step follows, the failure allows none, and the run gets the tags by which others tell what
     failed (`run_tags`).
@@ -45,23 +47,17 @@ def explained(context: Context, *windows: Window) -> Iterator[None]:
     except dg.Failure:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever it is, its message may hold a customer's value
-        raise _failure(context, error, windows) from None
+        raise _failure(context, error, windows, again=again) from None
 
 
-def _failure(context: Context, error: Exception, windows: tuple[Window, ...]) -> dg.Failure:
+def _failure(context: Context, error: Exception, windows: tuple[Window, ...], *, again: str | None) -> dg.Failure:
     cause = cause_of(error)
     concerned = cause.windows or windows
     keys = "...".join(dict.fromkeys([concerned[0].key, concerned[-1].key])) if concerned else None
-    where = (
-        f"window {keys}"
-        if keys
-        else "all customers"
-        if context.run.tags.get(run_tags.LANE) == run_tags.BOOTSTRAP
-        else "no window yet"
-    )
+    where = None if again else f"window {keys}" if keys else "no window yet"
     is_last = not cause.retryable or context.retry_number + 1 == _TRIES
     since = _mark(context, cause, concerned) if is_last else None
-    outlook = _outlook(context, cause) if is_last else "tried again within this run"
+    outlook = _outlook(context, cause, again=again) if is_last else "tried again within this run"
     facts: dict[str, str | int | float | dg.MetadataValue] = {
         "kind": cause.kind,
         "error": type(error).__name__,
@@ -70,7 +66,7 @@ def _failure(context: Context, error: Exception, windows: tuple[Window, ...]) ->
         "permanent": cause.permanent,
         "tried": _tried(context, cause),
         **cause.facts,
-        "what_next": _what_next(cause) if is_last else "Tried again within this run.",
+        "what_next": _what_next(cause, again=again) if is_last else "Tried again within this run.",
     }
     if since:
         facts["since"] = dg.MetadataValue.timestamp(since)
@@ -78,16 +74,19 @@ def _failure(context: Context, error: Exception, windows: tuple[Window, ...]) ->
     return dg.Failure(told, metadata=facts, allow_retries=not is_last)
 
 
-def _told(cause: Cause, *, since: datetime | None, where: str, outlook: str) -> str:
+def _told(cause: Cause, *, since: datetime | None, where: str | None, outlook: str) -> str:
     lasting = f" since {outages.said_at(since)}" if since else ""
     reason = "; ".join(line.strip() for line in cause.reason.splitlines())
     tried = f", {cause.tried}" if cause.tried else ""
-    return f"{run_tags.SAID[cause.kind]}{lasting} ({where}): {reason}{tried}; {outlook}"
+    place = f" ({where})" if where else ""
+    return f"{run_tags.SAID[cause.kind]}{lasting}{place}: {reason}{tried}; {outlook}"
 
 
-def _outlook(context: Context, cause: Cause) -> str:
+def _outlook(context: Context, cause: Cause, *, again: str | None) -> str:
     if cause.permanent:
         return f"needs you: {cause.advice[:1].lower()}{cause.advice[1:].rstrip('.')}"
+    if again:
+        return again
     if cause.kind == run_tags.UNFORESEEN:
         return f"{cause.advice[:1].lower()}{cause.advice[1:].rstrip('.')}"
     match context.run.tags.get(run_tags.LANE):
@@ -95,15 +94,15 @@ def _outlook(context: Context, cause: Cause) -> str:
             return _HEALS
         case run_tags.HEAL:
             return "the heal tries again while ticks succeed, later each time and in smaller ranges"
-        case run_tags.BOOTSTRAP:
-            return "the load is tried again by itself, later each time, and goes on where it stopped"
     return f"{_HEALS}, where the window is a gap; otherwise materialize it again"
 
 
-def _what_next(cause: Cause) -> str:
+def _what_next(cause: Cause, *, again: str | None) -> str:
     if not cause.permanent:
-        return cause.advice
+        return f"{again[:1].upper()}{again[1:]}." if again else cause.advice
     needs_you = f"Needs you: {cause.advice[:1].lower()}{cause.advice[1:]}"
+    if again:
+        return f"{needs_you} Then run the job again, or wait: it is {again}."
     if cause.kind in outages.WITHIN_A_WINDOW:
         return f"{needs_you} Then materialize the window again; the next windows do not wait for it."
     return (

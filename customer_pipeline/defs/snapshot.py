@@ -16,6 +16,7 @@ from customer_pipeline.snapshot.loading import Loaded, Progress
 
 MOST_AT_ONCE = 8
 SECONDS_BETWEEN_LINES = 5.0
+AGAIN = "the load is tried again by itself, later each time, and goes on where it stopped"
 
 customer_snapshot = dg.AssetSpec(
     "customer_snapshot",
@@ -47,7 +48,7 @@ def load_customers(
     cache: CacheResource,
 ) -> None:
     """Load the cache, and extend the coverage to where the walk ends: windows go on from there."""
-    with explained(context), cache.loader(landing.store(), said=_lines(context)) as loader:
+    with explained(context, again=AGAIN), cache.loader(landing.store(), said=_lines(context)) as loader:
         if config.only_if_empty and loader.is_loaded:
             context.log.info("another run has loaded the cache meanwhile")
             return

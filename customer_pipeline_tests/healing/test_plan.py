@@ -40,7 +40,8 @@ def test_nothing_is_requested_before_the_newest_window_is_published() -> None:
 
 @pytest.mark.parametrize(("minutes_after", "proven"), [(-1, False), (0, True), (5, True)])
 def test_a_load_of_the_whole_cache_after_the_newest_window_proves_that_the_provider_is_there(
-    minutes_after: int, proven: bool
+    minutes_after: int,
+    proven: bool,  # noqa: FBT001 -- a case
 ) -> None:
     one = world(60, windows(0, 17))
     one.now += WINDOW_LENGTH
