@@ -32,6 +32,9 @@ def _cache(cache: CacheState, at: datetime) -> Iterator[str]:
         yield _line("freshness", f"as of {_when(cache.as_of)}, {minutes(lag)} behind")
     else:
         yield _line("freshness", "nothing was published yet")
+    if cache.load:
+        loaded = cache.load.complete_until
+        yield _line("loaded", f"from the {cache.load.source}, as of {_when(loaded)}" if loaded else "not yet")
     if cache.covered:
         whole = Window(cache.covered[0].start, cache.covered[-1].end)
         yield _line("coverage", f"{_range(whole)}, {_count(cache.covered)}")

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from customer_pipeline.cache.loads import Load
 from customer_pipeline.instance.automation import Automation, Tick
 from customer_pipeline.instance.runs import PipelineRun
 from customer_pipeline.instance.status import CacheState, InstanceState, Outage, Status
@@ -24,6 +25,7 @@ def shape(status: Status, verdict: Verdict) -> dict[str, Any]:
         "problems": {"cache": status.cache_problem, "instance": status.instance_problem},
         "freshness": _freshness(status.cache, status.at) if status.cache else None,
         "coverage": _coverage(status.cache) if status.cache else None,
+        "load": _load(status.cache.load) if status.cache and status.cache.load else None,
         **(_instance(instance, status.at) if instance else dict.fromkeys(_INSTANCE)),
     }
 
@@ -48,6 +50,10 @@ def _coverage(cache: CacheState) -> dict[str, Any]:
         "gap_windows": windows_in(cache.gaps),
         "gaps": [_range(gap) for gap in reversed(cache.gaps)],
     }
+
+
+def _load(load: Load) -> dict[str, Any]:
+    return {"as_of": load.as_of, "finished_at": load.finished_at, "source": load.source}
 
 
 def _instance(instance: InstanceState, at: datetime) -> dict[str, Any]:

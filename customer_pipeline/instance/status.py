@@ -9,6 +9,7 @@ from customer_pipeline import run_tags
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.cache.loads import Load, Loads
 from customer_pipeline.healing.memory import Memory
 from customer_pipeline.instance import backfills
 from customer_pipeline.instance.automation import HEAL_SENSOR, Automations, automations
@@ -47,12 +48,14 @@ class CacheState:
         published_at: when a window was published last.
         covered: what was published, disjoint, oldest first.
         gaps: what should have been by now and was not, oldest first.
+        load: what is known of the full load; None where the provider is not walked as a whole.
     """
 
     as_of: datetime | None
     published_at: datetime | None
     covered: tuple[Window, ...]
     gaps: tuple[Window, ...]
+    load: Load | None = None
 
     @property
     def stale_since(self) -> datetime | None:
@@ -155,13 +158,15 @@ def of_cache(settings: Settings, at: datetime, *, patience: timedelta = PATIENCE
     """
     connected = connect(settings.redis_url, connect_timeout=patience, answer_timeout=patience)
     with contextlib.closing(connected) as connection:
-        coverage = Coverage(connection, keys=CacheKeys(settings.prefix), start=settings.start)
+        keys = CacheKeys(settings.prefix)
+        coverage = Coverage(connection, keys=keys, start=settings.start)
         freshness = coverage.freshness()
         return CacheState(
             as_of=freshness.as_of if freshness else None,
             published_at=freshness.published_at if freshness else None,
             covered=tuple(coverage.read()),
             gaps=tuple(coverage.gaps(floor(at - GRACE))),
+            load=Loads(connection, keys=keys).read() if settings.profile.snapshot.enabled else None,
         )
 
 

@@ -75,6 +75,8 @@ def _of_cache(cache: CacheState, status: Status) -> Iterator[tuple[Level, str]]:
         yield Level.CRITICAL, f"the cache is stale since {minutes(stale)}"
     elif lag and lag > LAG_WARNS_AFTER:
         yield Level.WARNING, f"the cache lies {minutes(lag)} behind"
+    if cache.load and not cache.load.as_of:
+        yield Level.WARNING, "the cache was not loaded as a whole yet"
     if cache.gaps:
         number = windows_in(cache.gaps)
         yield Level.WARNING, f"{number} window{'s are' if number > 1 else ' is'} missing"
@@ -91,6 +93,10 @@ def _of_instance(instance: InstanceState, at: datetime) -> Iterator[tuple[Level,
     yield from _of_automations(instance.automations, at)
 
 
+# Off by default.
+OPTIONAL = frozenset({"customer_reconciliation_schedule"})
+
+
 def _of_automations(automations: Automations, at: datetime) -> Iterator[tuple[Level, str]]:
     ill = [daemon.type for daemon in automations.daemons if not daemon.is_well(at)]
     if ill:
@@ -99,7 +105,7 @@ def _of_automations(automations: Automations, at: datetime) -> Iterator[tuple[Le
         for error in automations.load_errors or ["no code location has the pipeline"]:
             yield Level.CRITICAL, error
     for one in automations.automations:
-        if not one.on:
+        if not one.on and one.name not in OPTIONAL:
             yield Level.WARNING, f"the {one.kind} {one.name} is switched off"
         elif one.last and one.last.status == "FAILURE":
             yield Level.WARNING, f"the {one.kind} {one.name} fails: {one.last.error}"

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from customer_pipeline import cli, run_tags
+from customer_pipeline.cache.loads import Load
 from customer_pipeline.commands.status_rendering import text
 from customer_pipeline.commands.status_shape import shape
 from customer_pipeline.healing.memory import Memory
@@ -51,6 +52,7 @@ EVERYTHING = Status(
         published_at=AT,
         covered=(window("2026-11-23T0000Z", 72), window("2026-11-23T1220Z")),
         gaps=tuple(window(f"2026-11-23T{hour}{minute}0Z") for hour in (12, 13) for minute in range(0, 6, 2)),
+        load=Load(as_of="2026-11-22T08:00:00.000000Z", finished_at="2026-11-22T08:05:00.000000Z", source="provider"),
     ),
     instance=InstanceState(
         automations=Automations(
@@ -98,6 +100,7 @@ def test_the_screen_shows_everything() -> None:
     assert said.startswith("CRITICAL at 2026-11-23 15:04 UTC\n")
     for line in (
         "freshness   as of 2026-11-23 12:04 UTC, 3 h 0 min behind",
+        "loaded      from the provider, as of 2026-11-22 08:00 UTC",
         "coverage    2026-11-23T0000Z...2026-11-23T1220Z, 73 windows",
         "gaps        6 windows since 2026-11-23 12:00 UTC, newest first",
         "given up    2 windows, for a person to look at",

@@ -12,6 +12,7 @@ from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.errors import CacheError, CacheUnavailable
 from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.cache.loads import Load
 from customer_pipeline.instance.runs import PipelineRun, pipeline_run
 from customer_pipeline.instance.status import Provider, failing_run, of_cache, provider
 from customer_pipeline.settings import Settings
@@ -171,6 +172,7 @@ def test_a_new_cache_lacks_every_window_that_was_due(settings: Settings) -> None
     # The window that ended a minute ago is still being published.
     assert found.gaps == (Window(NOON - timedelta(hours=2), NOON - timedelta(minutes=10)),)
     assert found.stale_since == NOON - timedelta(hours=1, minutes=50)
+    assert found.load == Load()
 
 
 def test_the_cache_tells_its_coverage_and_gaps(settings: Settings, connection: Connection) -> None:

@@ -1,8 +1,9 @@
-import dataclasses
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from customer_pipeline.cache.loads import Load
 from customer_pipeline.healing.memory import Memory
 from customer_pipeline.instance.automation import HEAL_SENSOR, SCHEDULE, Automation, Automations, Daemon, Tick
 from customer_pipeline.instance.status import CacheState, InstanceState, Outage, Status
@@ -54,6 +55,15 @@ SKIPPED_TICK = Tick(at=AT, status="SKIPPED", skip_reason="nothing is missing")
 GIVEN_UP = Memory(settled=(Window.from_key("2026-11-23T1200Z"),)).dump()
 
 
+def test_a_cache_that_was_never_loaded_is_told_and_a_schedule_that_is_off_by_default_is_not() -> None:
+    empty = replace(WELL, cache=replace(cache(), load=Load()))
+    off = automation("customer_reconciliation_schedule", on=False)
+
+    assert verdict(empty).reasons == ("the cache was not loaded as a whole yet",)
+    assert verdict(empty).level is Level.WARNING
+    assert verdict(replace(WELL, instance=instance(automation(SCHEDULE), off))).level is Level.OK
+
+
 def test_all_is_well() -> None:
     judged = verdict(WELL)
 
@@ -88,7 +98,7 @@ def test_all_is_well() -> None:
     ],
 )
 def test_what_the_cache_lacks_counts_by_how_long(state: CacheState, level: Level, reasons: list[str]) -> None:
-    judged = verdict(dataclasses.replace(WELL, cache=state))
+    judged = verdict(replace(WELL, cache=state))
 
     assert (judged.level, list(judged.reasons)) == (level, reasons)
 
@@ -121,7 +131,7 @@ def test_what_the_cache_lacks_counts_by_how_long(state: CacheState, level: Level
     ],
 )
 def test_what_the_instance_does_not_do_is_named(state: InstanceState, level: Level, reason: str) -> None:
-    judged = verdict(dataclasses.replace(WELL, instance=state))
+    judged = verdict(replace(WELL, instance=state))
 
     assert (judged.level, judged.reasons) == (level, (reason,))
 
@@ -134,7 +144,7 @@ def test_what_the_instance_does_not_do_is_named(state: InstanceState, level: Lev
     ],
 )
 def test_what_is_usual_is_well(state: InstanceState) -> None:
-    assert verdict(dataclasses.replace(WELL, instance=state)).level is Level.OK
+    assert verdict(replace(WELL, instance=state)).level is Level.OK
 
 
 @pytest.mark.parametrize(
