@@ -3,6 +3,7 @@
 import dagster as dg
 
 from customer_pipeline.defs.alerting import alert_on_failure
+from customer_pipeline.defs.erasure import customer_erasure
 from customer_pipeline.defs.healing import heal_gaps
 from customer_pipeline.defs.health import pipeline_health, report_health
 from customer_pipeline.defs.ingestion import raw_customers
@@ -15,7 +16,7 @@ from customer_pipeline.defs.schedules import customer_sync_schedule
 
 defs = dg.Definitions(
     assets=[raw_customers, normalization, customer_cache, pipeline_health],
-    jobs=[customer_sync],
+    jobs=[customer_sync, customer_erasure],
     schedules=[customer_sync_schedule],
     sensors=[heal_gaps, alert_on_failure, report_health],
     resources={

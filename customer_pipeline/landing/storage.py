@@ -82,6 +82,16 @@ class Storage:
         except FileNotFoundError:
             return True
 
+    def stamp(self, name: str) -> str | None:
+        """Return what is another whenever the file is another; None when there is none."""
+        with suppress(FileNotFoundError):
+            if self._is_local:
+                found = Path(self.path(name)).stat()
+                return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+            with self.open(name) as file:
+                return f"{file.metadata().get('ETag')}-{file.size()}"
+        return None
+
     def create_temporary(self) -> tuple[str, pa.NativeFile]:
         """Return the name of a new temporary file, which no other writer has, and the open file."""
         name = f"{INCOMPLETE}/{uuid.uuid4().hex}.parquet"
@@ -119,7 +129,7 @@ class Storage:
 
     def names(self, folder: str) -> list[str]:
         """Return the names of all files below a folder, sorted; nothing where there is no such folder."""
-        selector = fs.FileSelector(self.path(folder), allow_not_found=True, recursive=True)
+        selector = fs.FileSelector(self.path(folder).rstrip("/"), allow_not_found=True, recursive=True)
         prefix = len(self.path(""))
         return sorted(info.path[prefix:] for info in self.filesystem.get_file_info(selector) if info.is_file)
 
