@@ -172,7 +172,7 @@ class _Command:
         left = [f"the key {key} of the cache mentions the id: remove it" for key in other_keys]
         left += [f"{count:,} times in {place}" for place, count in sorted(proof.traces.items())]
         if proof.runs:
-            left.append(f"of the runs {', '.join(proof.runs)}: `dagster run delete RUN` removes one with its events")
+            left.append(f"of the runs {', '.join(proof.runs)}: `dagster run delete RUN` removes one, not its logs")
         unproven = [*proof.unsearched, *([self._unknown_runs] if self._unknown_runs else [])]
         if left:
             said = ["the id is left in what is no customer's record; remove it, then repeat the command:", *left]

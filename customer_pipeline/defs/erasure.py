@@ -19,8 +19,7 @@ class ErasureConfig(dg.Config):
     """Whom to erase."""
 
     hash: str = Field(
-        description="The hash of the customer's id, as `customer-pipeline erase` has entered it; never the id.",
-        pattern=HASH.pattern,
+        description="The hash of the customer's id, as `customer-pipeline erase` has entered it; never the id."
     )
 
 
@@ -33,6 +32,12 @@ def erase_customer(
     cache: CacheResource,
 ) -> dg.Output[None]:
     """Erase the customer of the hash; a repetition goes on with what was broken off."""
+    if not HASH.fullmatch(config.hash):  # an error of the configuration would quote it
+        raise dg.Failure(
+            "hash is none; `customer-pipeline erase` prints it. Was it an id? Then delete this run: its configuration "
+            "is stored",
+            allow_retries=False,
+        )
     try:
         with cache.connection() as (connection, keys):
             stores = Stores(landing_uri=landing.uri, connection=connection, keys=keys, mapping=provider.load())
