@@ -238,7 +238,7 @@ def _stubborn() -> list[State]:
 def test_a_window_that_is_landed_anew_during_its_rewriting_is_kept(world: World) -> None:
     world.begin()
     name = f"raw_customers/{WINDOWS[2].start.date()}/{WINDOWS[2].key}.parquet"
-    landed = []
+    landed: list[str] = []
 
     def before(step: str) -> None:
         if step == f"rewriting {name}" and not landed:

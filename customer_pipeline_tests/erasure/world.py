@@ -1,6 +1,6 @@
 """A pipeline of a few windows, worked by hand on a real landing store and a real cache."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,7 +71,7 @@ class World:
     def stores(self) -> Stores:
         return Stores(landing_uri=self.place.uri, connection=self.connection, keys=KEYS, mapping=PROFILE)
 
-    def land(self, window: Window, records: list[object], *, landing: LandingStore | None = None) -> None:
+    def land(self, window: Window, records: Sequence[object], *, landing: LandingStore | None = None) -> None:
         with (landing or self.landing).open_writer(steps.RAW_CUSTOMERS, window, schemas.RAW) as writer:
             writer.write(raw(records, fetched_at=window.end))
             writer.facts["clock_difference_seconds"] = 0.5
@@ -115,7 +115,7 @@ class World:
 
     def erase(self, hash_: str, *, customer_id: str | None = None, **options: Any) -> Erased:
         before = options.pop("before", self.steps_of_erasure.append)
-        arguments = {"under_way": set, "wait": _no_waiting, "by": "officer@desk"} | options
+        arguments: dict[str, Any] = {"under_way": set, "wait": _no_waiting, "by": "officer@desk"} | options
         return Erasure(self.stores, hash_, customer_id=customer_id, before=before).run(**arguments)
 
     def cache(self) -> Contents:
@@ -158,7 +158,3 @@ def without(rows: dict[str, list[dict[str, object]]], name: str = VICTIM) -> dic
 
 def _no_waiting(_: float) -> None:
     raise AssertionError("nothing is under way")
-
-
-def each_window() -> Iterator[Window]:
-    yield from WINDOWS
