@@ -3,6 +3,7 @@
 import dagster as dg
 
 from customer_pipeline.defs.alerting import alert_on_failure
+from customer_pipeline.defs.erasure import customer_erasure
 from customer_pipeline.defs.healing import heal_gaps
 from customer_pipeline.defs.health import pipeline_health, report_health
 from customer_pipeline.defs.ingestion import raw_customers
@@ -18,7 +19,7 @@ from customer_pipeline.defs.snapshot import customer_bootstrap, customer_snapsho
 
 defs = dg.Definitions(
     assets=[raw_customers, normalization, customer_cache, customer_snapshot, landing_store, pipeline_health],
-    jobs=[customer_sync, customer_bootstrap, landing_retention],
+    jobs=[customer_sync, customer_bootstrap, landing_retention, customer_erasure],
     schedules=[customer_sync_schedule, landing_retention_schedule],
     sensors=[heal_gaps, load_empty_cache, alert_on_failure, report_health],
     resources={

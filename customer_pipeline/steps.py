@@ -26,6 +26,7 @@ from customer_pipeline.customers.identity import Identifier
 from customer_pipeline.customers.newest import newest
 from customer_pipeline.customers.normalize import Normalizer
 from customer_pipeline.customers.reasons import Reason
+from customer_pipeline.erasure.suppressions import Sieve, Suppressions
 from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
@@ -42,27 +43,40 @@ LANDED = (RAW_CUSTOMERS, CUSTOMERS, QUARANTINED_CUSTOMERS)
 
 @dataclass(frozen=True, kw_only=True)
 class Ingested:
-    """What ingesting a window did."""
+    """What ingesting a window did.
+
+    Attributes:
+        suppressed: records that were not landed, since their customers are erased.
+    """
 
     window: Window
     walk: WalkStats
     landed_bytes: int
+    suppressed: int = 0
+
+    @property
+    def landed(self) -> int:
+        """How many rows were landed."""
+        return self.walk.rows - self.suppressed
 
 
 def ingest(window: Window, *, client: ProviderClient, landing: LandingStore) -> Ingested:
-    """Walk the provider over `window` and land every record as received.
+    """Walk the provider over `window` and land every record as received, but for those of erased customers.
 
     Raises:
         ProviderError: one of its four kinds; what was landed for the window before stays as it was.
         LandingError: if the landing store cannot be written.
     """
+    sieve = Sieve(Suppressions.load(landing))
     walk = client.walk(window)
     with landing.open_writer(RAW_CUSTOMERS, window, schemas.RAW) as writer:
         for page in walk:
-            writer.write(raw_rows(page))
+            writer.write(sieve(raw_rows(page)))
         writer.facts.update(facts_of(walk.stats))
     landed = landing.describe(RAW_CUSTOMERS, window)
-    return Ingested(window=window, walk=walk.stats, landed_bytes=landed.bytes if landed else 0)
+    return Ingested(
+        window=window, walk=walk.stats, landed_bytes=landed.bytes if landed else 0, suppressed=sieve.suppressed
+    )
 
 
 def raw_rows(page: Page) -> pa.RecordBatch:
@@ -101,6 +115,7 @@ class Normalized:
             provider is not told where a window ends.
         invalid: unusable fields of published customers, by field name.
         unique_ids: different ids among the normalized rows.
+        suppressed: rows left out because their customers are erased.
     """
 
     window: Window
@@ -113,11 +128,12 @@ class Normalized:
     invalid: Mapping[str, int]
     unique_ids: int
     seconds: float
+    suppressed: int = 0
 
     @property
     def conserved(self) -> bool:
         """Whether every fetched row is accounted for."""
-        return self.fetched == self.normalized + self.quarantined_total + self.duplicates
+        return self.fetched == self.normalized + self.quarantined_total + self.duplicates + self.suppressed
 
     @property
     def quarantined_total(self) -> int:
@@ -136,7 +152,7 @@ def normalize(window: Window, *, profile: Profile, landing: LandingStore) -> Nor
     landed = landing.require(RAW_CUSTOMERS, window)
     difference = timedelta(seconds=float(str(landed.facts.get("clock_difference_seconds", 0.0))))
     ahead = max(difference, timedelta(0)) + profile.future_margin
-    keep = _newest_rows(window, profile=profile, landing=landing, ahead=ahead)
+    keep, suppressed = _newest_rows(window, profile=profile, landing=landing, ahead=ahead)
     normalizer = Normalizer(profile)
     tally = _Tally()
     with ExitStack() as stack:
@@ -163,11 +179,12 @@ def normalize(window: Window, *, profile: Profile, landing: LandingStore) -> Nor
         fetched=landed.rows,
         normalized=tally.normalized,
         deletions=tally.deletions,
-        duplicates=int(len(keep) - keep.sum()),
+        duplicates=int(len(keep) - keep.sum()) - suppressed,
         quarantined=dict(tally.quarantined),
         recurring=0 if profile.list.bounded else tally.quarantined[Reason.UPDATED_AT_IN_FUTURE],
         invalid=dict(tally.invalid),
         unique_ids=_unique_ids(window, landing),
+        suppressed=suppressed,
         seconds=time.monotonic() - started,
     )
 
@@ -188,9 +205,14 @@ class _Tally:
 
 def _newest_rows(
     window: Window, *, profile: Profile, landing: LandingStore, ahead: timedelta
-) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Return which landed rows to keep; read from the records anew, since the profile may have been corrected."""
+) -> tuple["np.ndarray[tuple[int], np.dtype[np.bool_]]", int]:
+    """Return which landed rows to keep, and how many of the others are of erased customers.
+
+    Ids and `updated_at` are read from the records anew, since the profile may have been corrected.
+    """
+    suppressions = Suppressions.load(landing)
     identify = Identifier(profile)
+    held: list[np.ndarray[tuple[int], np.dtype[np.bool_]]] = []
     ids: list[pa.Array] = []
     updated: list[pd.Series] = []
     fetched: list[pd.Series] = []
@@ -199,16 +221,19 @@ def _newest_rows(
         fetched_at = batch["fetched_at"].to_pandas()
         # An implausible instant must not displace a usable state of the same customer.
         plausible = (updated_at >= timestamps.EARLIEST_PLAUSIBLE) & (updated_at <= fetched_at + ahead)
+        held.append(suppressions.holds(batch_ids))
         ids.append(pa.array(batch_ids, pa.string()))
         updated.append(updated_at.where(plausible))
         fetched.append(fetched_at)
     if not ids:
-        return np.zeros(0, dtype=np.bool_)
-    return newest(
+        return np.zeros(0, dtype=np.bool_), 0
+    suppressed = np.concatenate(held)
+    found = newest(
         pa.chunked_array(ids),
         pd.concat(updated, ignore_index=True),
         pd.concat(fetched, ignore_index=True),
     )
+    return found & ~suppressed, int(suppressed.sum())
 
 
 def _unique_ids(window: Window, landing: LandingStore) -> int:
@@ -260,7 +285,7 @@ def publish_landed(window: Window, *, landing: LandingStore, publisher: Publishe
     """Publish the landed customers of `window`, and leave the coverage as it is.
 
     Returns:
-        How many rows normalization had landed, and what the guard made of them.
+        How many rows normalization had landed, and what the guard made of them; erased customers' are suppressed.
 
     Raises:
         NotLanded: if the window was never normalized.
@@ -271,14 +296,16 @@ def publish_landed(window: Window, *, landing: LandingStore, publisher: Publishe
     """
     landed = landing.require(CUSTOMERS, window)
     rows = landed.rows
+    sieve = Sieve(Suppressions.load(landing))
     oldest = timestamps.now() - publisher.replay_horizon
 
     def states() -> Iterator[State]:
         for batch in landing.read(CUSTOMERS, window, schema=schemas.CUSTOMERS):
             _refuse_forgotten(batch, oldest=oldest, uri=landed.uri)
-            yield from encode(batch)
+            yield from encode(sieve(batch))
 
     outcomes = publisher.publish(states())
+    outcomes += Outcomes(suppressed=sieve.suppressed)
     if outcomes.total != rows:
         raise PublicationIncomplete(
             f"window {window.key}: {rows} customers were sent and {outcomes.total} answered for ({outcomes}); "

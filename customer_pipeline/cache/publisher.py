@@ -43,18 +43,19 @@ class Outcomes:
     """How many states had which outcome; together they are the number of states that were published.
 
     A batch whose reply was lost is sent again, and counted by the second reply: what the first had applied or deleted
-    is then unchanged.
+    is then unchanged. Those of erased customers are suppressed: they were not sent.
     """
 
     applied: int = 0
     unchanged: int = 0
     stale: int = 0
     deleted: int = 0
+    suppressed: int = 0
 
     @property
     def total(self) -> int:
         """How many states were answered for."""
-        return self.applied + self.unchanged + self.stale + self.deleted
+        return self.applied + self.unchanged + self.stale + self.deleted + self.suppressed
 
     def __add__(self, other: "Outcomes") -> "Outcomes":
         return Outcomes(
@@ -62,6 +63,7 @@ class Outcomes:
             unchanged=self.unchanged + other.unchanged,
             stale=self.stale + other.stale,
             deleted=self.deleted + other.deleted,
+            suppressed=self.suppressed + other.suppressed,
         )
 
 

@@ -24,7 +24,7 @@ normalization_checks = [
         "fetched_records_are_conserved",
         asset="customers",
         blocking=True,
-        description="In each window: fetched = normalized + quarantined + duplicates.",
+        description="In each window: fetched = normalized + quarantined + duplicates + suppressed.",
     ),
     dg.AssetCheckSpec(
         "customer_ids_are_unique", asset="customers", blocking=True, description="A window holds a customer once."
@@ -43,7 +43,7 @@ publication_checks = [
         "published_customers_are_conserved",
         asset="customer_cache",
         blocking=True,
-        description="In each window: normalized = applied + unchanged + stale + deleted.",
+        description="In each window: normalized = applied + unchanged + stale + deleted + suppressed.",
     ),
     dg.AssetCheckSpec(
         "coverage_has_no_gap",

@@ -38,7 +38,7 @@ def raw_customers(
             walk = ingested.walk
             context.add_asset_metadata(
                 {
-                    "dagster/row_count": walk.rows,
+                    "dagster/row_count": ingested.landed,
                     "pages": walk.pages,
                     "requests": walk.requests,
                     "retries": walk.retries,
@@ -49,6 +49,7 @@ def raw_customers(
                     "passes": walk.passes,
                     "redelivered": walk.redelivered,
                     "outside_window": walk.outside,
+                    "suppressed": ingested.suppressed,
                     "dagster/uri": store.uri_of(steps.RAW_CUSTOMERS, window),
                 },
                 partition_key=window.key,

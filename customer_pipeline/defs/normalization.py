@@ -59,6 +59,7 @@ def normalization(
                 "fetched": report.fetched,
                 "duplicates": report.duplicates,
                 "deletions": report.deletions,
+                "suppressed": report.suppressed,
                 "invalid_fields": sum(report.invalid.values()),
                 "invalid_by_field": _table("field", report.invalid),
                 "seconds": round(report.seconds, 3),

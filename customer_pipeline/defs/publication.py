@@ -77,6 +77,7 @@ def _metadata_of(report: steps.Published) -> Metadata:
         "unchanged": outcomes.unchanged,
         "stale": outcomes.stale,
         "deleted": outcomes.deleted,
+        "suppressed": outcomes.suppressed,
         "freshness_lag_seconds": round(steps.lag(freshness, timestamps.now()).total_seconds()),
         "as_of": dg.MetadataValue.timestamp(freshness.as_of),
         "gaps": len(freshness.gaps),

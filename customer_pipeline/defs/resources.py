@@ -8,7 +8,7 @@ from datetime import timedelta
 import dagster as dg
 from pydantic import Field
 
-from customer_pipeline.cache.connection import connect
+from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.loads import Loads
@@ -40,6 +40,15 @@ class CacheResource(dg.ConfigurableResource[Publisher]):
         try:
             keys = CacheKeys(self.prefix)
             yield Publisher(connection, keys=keys), Coverage(connection, keys=keys, start=settings.start)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def connection(self) -> Iterator[tuple[Connection, CacheKeys]]:
+        """Open one connection for what is neither publication nor coverage."""
+        connection = connect(self.url)
+        try:
+            yield connection, CacheKeys(self.prefix)
         finally:
             connection.close()
 

@@ -104,6 +104,7 @@ def _metadata_of(loaded: Loaded, config: SnapshotConfig) -> Metadata:
         "unchanged": outcomes.unchanged,
         "stale": outcomes.stale,
         "deleted": outcomes.deleted,
+        "suppressed": loaded.suppressed,
         "parts": loaded.parts,
         "resumed_parts": loaded.resumed,
         "requests": loaded.requests,

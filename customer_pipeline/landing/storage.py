@@ -98,6 +98,16 @@ class Storage:
         except FileNotFoundError:
             return True
 
+    def stamp(self, name: str) -> str | None:
+        """Return what is another whenever the file is another; None when there is none."""
+        with suppress(FileNotFoundError):
+            if self._is_local:
+                found = Path(self.path(name)).stat()
+                return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+            with self.open(name) as file:
+                return f"{file.metadata().get('ETag')}-{file.size()}"
+        return None
+
     def create_temporary(self) -> tuple[str, pa.NativeFile]:
         """Return the name of a new temporary file, which no other writer has, and the open file."""
         name = f"{INCOMPLETE}/{uuid.uuid4().hex}.parquet"
@@ -135,7 +145,7 @@ class Storage:
 
     def files(self, folder: str) -> list[File]:
         """Return all files below a folder, sorted by name; nothing where there is no such folder."""
-        selector = fs.FileSelector(self.path(folder), allow_not_found=True, recursive=True)
+        selector = fs.FileSelector(self.path(folder).rstrip("/"), allow_not_found=True, recursive=True)
         prefix = len(self.path(""))
         found = [info for info in self.filesystem.get_file_info(selector) if info.is_file]
         files = [File(info.path[prefix:], int(info.size), info.mtime) for info in found]
@@ -146,6 +156,10 @@ class Storage:
         selector = fs.FileSelector(self.path(folder), allow_not_found=True)
         found = self.filesystem.get_file_info(selector)
         return sorted(info.base_name for info in found if info.type is fs.FileType.Directory)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of all files below a folder, sorted; nothing where there is no such folder."""
+        return [file.name for file in self.files(folder)]
 
     def remove(self, name: str) -> None:
         """Remove a file, on a local disk with the folders that are empty without it; a missing one is all right."""

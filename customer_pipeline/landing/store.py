@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from customer_pipeline.landing.errors import LandingError, NotLanded, explained
 from customer_pipeline.landing.naming import SNAPSHOTS, ByPart, ByWindow, Naming, is_dataset, read
+from customer_pipeline.landing.notes import Notes
 from customer_pipeline.landing.storage import Storage
 from customer_pipeline.landing.writer import FOOTER_KEY, LandingWriter
 from customer_pipeline.windows import Window
@@ -53,18 +54,22 @@ class LandingStore:
     Nothing is touched before the first use. A store may be used by several threads, and by several processes at once:
     of two writers of one window the last to finish wins.
 
+    Attributes:
+        notes: the small files beside the datasets.
+
     Raises:
         LandingError: if the URI is malformed; it says what is expected.
     """
 
-    def __init__(self, uri: str, *, naming: Naming | None = None) -> None:
+    def __init__(self, uri: str, *, naming: Naming | None = None, notes: Notes | None = None) -> None:
         self._uri = uri
         self._storage = Storage(uri)
         self._naming = naming or ByWindow()
+        self.notes = notes or Notes(self._storage)
 
     def snapshot(self, as_of: datetime) -> "LandingStore":
         """Return the store of one snapshot's parts; its windows may begin and end at any instant."""
-        return LandingStore(self._uri, naming=ByPart(as_of))
+        return LandingStore(self._uri, naming=ByPart(as_of), notes=self.notes)
 
     def snapshots(self) -> list[datetime]:
         """Return the `as_of` of every snapshot of which anything was landed, oldest first.

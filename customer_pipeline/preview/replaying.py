@@ -13,7 +13,7 @@ class ReplayStore(LandingStore):
     """What is normalized from the raw records of `source` lands at `uri`; `source` is never written."""
 
     def __init__(self, uri: str, *, source: LandingStore) -> None:
-        super().__init__(uri)
+        super().__init__(uri, notes=source.notes)
         self._source = source
 
     def read(

@@ -100,8 +100,8 @@ def _landed(
     def forget() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
+    source = LandingStore(settings.landing_uri)
     if replay:
-        source = LandingStore(settings.landing_uri)
 
         def from_store(_window: Window) -> LandingStore:
             forget()
@@ -116,7 +116,7 @@ def _landed(
 
         def from_provider(window: Window) -> LandingStore:
             forget()
-            store = LandingStore(folder.as_uri())
+            store = LandingStore(folder.as_uri(), notes=source.notes)
             steps.ingest(window, client=client, landing=store)
             return store
 

@@ -23,7 +23,7 @@ from customer_pipeline.landing.naming import BEGINNING, COMPLETION
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
-from customer_pipeline.snapshot.walking import walk_parts
+from customer_pipeline.snapshot.walking import SUPPRESSED, walk_parts
 from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
 from customer_pipeline.windows import Window
 
@@ -68,6 +68,7 @@ class Loaded:
         normalized: rows normalized, deletions included.
         quarantined: rows that became no customer, by reason.
         outcomes: what the guard made of the others.
+        suppressed: records of erased customers, which were left out.
         requests: requests sent.
         seconds: how long it took.
     """
@@ -79,6 +80,7 @@ class Loaded:
     normalized: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
     outcomes: Outcomes = field(default_factory=Outcomes)
+    suppressed: int = 0
     requests: int = 0
     seconds: float = 0.0
 
@@ -180,10 +182,11 @@ def load(
         report = normalize(part.window, profile=profile, landing=store)
         _, outcomes = publish_landed(part.window, landing=store, publisher=publisher)
         seen.add(part.window, landing=store)
+        loaded.suppressed += int(str(store.require(RAW_CUSTOMERS, part.window).facts.get(SUPPRESSED, 0)))
         loaded.add(report, outcomes)
         loaded.resumed += part.walk is None
         loaded.requests += part.walk.requests if part.walk else 0
         loaded.seconds = time.monotonic() - started
         said(Progress(customers=loaded.normalized, parts=loaded.parts, seconds=loaded.seconds, newest=part.window))
-    clients[0].require_all(whole, seen=seen.count)
+    clients[0].require_all(whole, seen=seen.count + loaded.suppressed)
     return loaded

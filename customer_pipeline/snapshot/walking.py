@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 
 from customer_pipeline.customers import schemas
+from customer_pipeline.erasure.suppressions import Sieve, Suppressions
 from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
@@ -20,6 +21,8 @@ from customer_pipeline.steps import RAW_CUSTOMERS, facts_of, raw_rows
 from customer_pipeline.windows import Window, subtract
 
 MOST_ROWS = 20_000
+# The fact of a part that says how many records of erased customers it had.
+SUPPRESSED = "suppressed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +69,7 @@ def walk_parts(
     for window in landed:
         yield Part(window=window)
     todo = deque(subtract(whole, landed))
+    suppressions = Suppressions.load(landing)
     idle: SimpleQueue[ProviderClient] = SimpleQueue()
     for client in clients:
         idle.put(client)
@@ -73,7 +77,7 @@ def walk_parts(
     def walked(window: Window) -> _Walked:
         client = idle.get()
         try:
-            return _walked(window, client=client, landing=landing, most_rows=most_rows)
+            return _walked(window, client=client, landing=landing, sieve=Sieve(suppressions), most_rows=most_rows)
         finally:
             idle.put(client)
 
@@ -111,7 +115,7 @@ def usable(landing: LandingStore) -> list[Window]:
     return found
 
 
-def _walked(window: Window, *, client: ProviderClient, landing: LandingStore, most_rows: int) -> _Walked:
+def _walked(window: Window, *, client: ProviderClient, landing: LandingStore, sieve: Sieve, most_rows: int) -> _Walked:
     """Read and land one part, or as much of it as one part may have."""
     profile = client.profile
     divisible, by_value = can_be_divided(window, profile), grows_by_value(profile)
@@ -119,7 +123,7 @@ def _walked(window: Window, *, client: ProviderClient, landing: LandingStore, mo
     with suppress(_TooLarge):
         with landing.open_writer(RAW_CUSTOMERS, window, schemas.RAW) as writer, closing(iter(walk)) as pages:
             for page in pages:
-                writer.write(raw_rows(page))
+                writer.write(sieve(raw_rows(page)))
                 if not divisible:
                     continue
                 if not by_value and max(writer.rows, walk.stated or 0) > most_rows:
@@ -128,7 +132,7 @@ def _walked(window: Window, *, client: ProviderClient, landing: LandingStore, mo
                     writer.window = walk.settled
                     break
             pages.close()
-            writer.facts.update(facts_of(walk.stats))
+            writer.facts.update(facts_of(walk.stats) | {SUPPRESSED: sieve.suppressed})
         left = [half for piece in rest(window, writer.window) for half in halves(piece, profile)]
         return _Walked(part=Part(window=writer.window, walk=walk.stats), left=left)
     return _Walked(part=None, left=halves(window, profile))

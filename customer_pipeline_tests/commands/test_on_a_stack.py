@@ -303,3 +303,24 @@ def test_a_reader_that_goes_away_is_no_failure(stack: Stack) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(timeout=60) in {0, 1, 2}
+
+
+def test_an_erasure_is_done_by_the_job_and_proven_by_the_command(stack: Stack) -> None:
+    with stack.life.cache() as client:
+        name = client.zrange("customers:by_updated_at", 0, 0)[0].decode()
+        assert client.exists(f"customer:{{{name}}}")
+
+    typed = stack.run("erase", name, "--yes", "--by", "officer@desk")
+
+    assert typed.code == 0, typed.said
+    for pattern in (
+        r"^[0-9a-f]{8}-[0-9a-f]{32} is suppressed from now on, by officer@desk$",
+        r"^http://[0-9.:]+/runs/[0-9a-f-]{36}$",
+        r"^the job has erased the customer: its counts are on that page$",
+        r"^removed besides: nothing; two passes over everything found nothing more$",
+        r"^no trace of [0-9a-f]{8}-[0-9a-f]{32} is left in cache, landing store, Dagster's storage and compute logs$",
+    ):
+        assert re.search(pattern, typed.said, re.MULTILINE), (pattern, typed.said)
+    with stack.life.cache() as client:
+        assert not client.exists(f"customer:{{{name}}}", f"customer:{{{name}}}:tombstone")
+        assert client.zscore("customers:by_updated_at", name) is None

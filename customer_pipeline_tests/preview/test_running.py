@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from customer_pipeline import preview, timestamps
 from customer_pipeline.cache.errors import CacheRejected
+from customer_pipeline.erasure.ledger import Ledger
 from customer_pipeline.landing.errors import NotLanded
 from customer_pipeline.preview.report import Change, Report
 from customer_pipeline.provider.errors import ProviderUnavailable
@@ -205,3 +206,14 @@ def test_a_long_preview_says_how_far_it_is(house: House, monkeypatch: pytest.Mon
     )
 
     assert said == [f"previewed {number} of 3 windows" for number in (1, 2, 3)]
+
+
+def test_a_preview_leaves_erased_customers_out_as_the_publication_does(house: House) -> None:
+    house.land(WINDOWS[0], [record("a", 1), record("b", 2)])
+    Ledger(house.landing.notes).enter("a", by="officer@desk")
+
+    previewed = house.preview([WINDOWS[0]]).outcomes
+
+    assert previewed.total == previewed.applied == 1
+    assert house.publish([WINDOWS[0]]) == [previewed]
+    assert set(house.documents()) == {"b"}

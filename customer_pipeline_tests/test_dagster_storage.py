@@ -1,0 +1,130 @@
+"""The search for an id in all that a Dagster instance keeps."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from customer_pipeline.dagster_storage import Search
+
+NAME = "cus_00001"
+
+
+@dg.job
+def customer_telling() -> None:
+    @dg.op
+    def tell(context: dg.OpExecutionContext) -> dg.Output[None]:
+        context.log.info("one line of %s", context.run.tags["who"])
+        return dg.Output(None, metadata={"who": context.run.tags["who"]})
+
+    tell()
+
+
+def tell(instance: dg.DagsterInstance, who: str) -> str:
+    return customer_telling.execute_in_process(instance=instance, tags={"who": who}).run_id
+
+
+def found(instance: dg.DagsterInstance, who: str = NAME) -> Search:
+    search = Search.of(who)
+    search.instance(instance)
+    return search
+
+
+def test_events_and_tags_that_tell_of_an_id_are_found_with_their_runs() -> None:
+    with dg.instance_for_test() as instance:
+        assert dict(found(instance).traces) == {}
+        tell(instance, "cus_00002")
+        run = tell(instance, NAME)
+
+        search = found(instance)
+
+    assert search.runs == {run}
+    assert search.traces["event log"] >= 2
+    assert {"runs: runs", "runs: run_tags"} <= search.traces.keys()
+    assert search.unsearched == []
+
+
+def test_an_id_within_another_is_not_found() -> None:
+    with dg.instance_for_test() as instance:
+        tell(instance, f"{NAME}2")
+        assert dict(found(instance).traces) == {}
+
+
+@pytest.mark.parametrize("who", ["José-Müller", 'quo"ted-id', "back\\slash", "4711"])
+def test_an_id_is_found_as_json_writes_it(who: str) -> None:
+    with dg.instance_for_test() as instance:
+        run = tell(instance, who)
+        assert found(instance, who).runs == {run}
+
+
+def test_of_a_run_that_is_deleted_the_compute_log_is_left() -> None:
+    with dg.instance_for_test() as instance:
+        instance.delete_run(tell(instance, NAME))
+        (left,) = found(instance).traces
+    assert left.startswith("compute log: ")
+
+
+def test_a_cursor_of_a_sensor_and_an_asset_s_last_event_are_looked_at() -> None:
+    @dg.asset
+    def customer_list() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"sample": [NAME]})
+
+    with dg.instance_for_test() as instance:
+        instance.daemon_cursor_storage.set_cursor_values({"cursor": f'["{NAME}"]'})
+        dg.materialize([customer_list], instance=instance)
+        search = found(instance)
+    assert {"runs: kvs", "event log: asset_keys", "event log"} <= search.traces.keys()
+
+
+def test_compute_logs_on_this_machine_are_looked_at_and_others_are_named() -> None:
+    with dg.instance_for_test() as instance:
+        stream = instance.compute_log_manager.get_captured_local_path(["run", "compute_logs", "step"], "err")  # type: ignore[attr-defined]
+        Path(stream).parent.mkdir(parents=True)
+        Path(stream).write_text(f"Traceback: {NAME}\n")
+        Path(stream).with_suffix(".empty").touch()
+        assert dict(found(instance).traces) == {f"compute log: {stream}": 1}
+
+    elsewhere = {
+        "module": "dagster_aws.s3.compute_log_manager",
+        "class": "S3ComputeLogManager",
+        "config": {"bucket": "b"},
+    }
+    with dg.instance_for_test(overrides={"compute_logs": elsewhere}) as instance:
+        assert found(instance).unsearched == ["the compute logs (S3ComputeLogManager), which are not on this machine"]
+
+
+def test_a_damaged_event_log_is_not_taken_for_one_without_traces() -> None:
+    with dg.instance_for_test() as instance:
+        run = tell(instance, "cus_00002")
+        Path(instance.event_log_storage.path_for_shard(run)).write_bytes(b"damaged" * 1000)  # type: ignore[attr-defined]
+        assert found(instance).unsearched == [f"the event log of run {run} (DatabaseError)"]
+
+
+def ask(question: dict[str, object], home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "customer_pipeline.dagster_storage"],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"DAGSTER_HOME": str(home)},
+        check=False,
+    )
+
+
+def test_the_module_answers_on_standard_output(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").touch()
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        run = tell(instance, NAME)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "webserver.log").write_text(f"GET /{NAME}")
+
+    answer = json.loads(ask({"id": NAME, "folders": [str(tmp_path / "logs")]}, tmp_path).stdout)
+
+    assert answer["runs"] == [run]
+    assert answer["traces"][f"log: {tmp_path}/logs/webserver.log"] == 1
+    assert answer["unsearched"] == []
+    assert json.loads(ask({"runs": True}, tmp_path).stdout) == {"runs": []}
