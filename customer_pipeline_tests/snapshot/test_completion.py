@@ -15,6 +15,7 @@ from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.loads import Loads
 from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline.erasure.ledger import Ledger
 from customer_pipeline.landing.naming import COMPLETION
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
@@ -267,3 +268,22 @@ def test_without_a_whole_snapshot_what_has_landed_does_not_count_as_a_load(deplo
     assert load.as_of is None
     assert load.replayed_at
     assert deployment.coverage.read() == []
+
+
+def test_an_erased_customer_is_not_loaded_and_the_rest_counts_as_everything(deployment: Deployment) -> None:
+    erased = min(deployment.living(until=now() - timedelta(minutes=5)))
+    Ledger(deployment.landing.notes).enter(erased, by="me")
+
+    loaded = deployment.load()
+
+    assert loaded.as_of is not None
+    assert loaded.suppressed >= 1
+    assert deployment.ids() == deployment.living(until=loaded.as_of) - {erased}
+    store = deployment.landing.snapshot(loaded.as_of)
+    landed = {
+        id_
+        for part in store.landed(steps.RAW_CUSTOMERS)
+        for batch in store.read(steps.RAW_CUSTOMERS, part, columns=["id"])
+        for id_ in batch["id"].to_pylist()
+    }
+    assert erased not in landed
