@@ -5,6 +5,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from customer_pipeline.provider.lookup import Lookup, Lookups
 from customer_pipeline.provider.permits import Permits
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.provider.transport import Transport
@@ -13,7 +14,7 @@ from customer_pipeline.windows import Window
 
 
 class ProviderClient:
-    """Walks one provider over one HTTP session, one request at a time; the retry budget is the client's.
+    """Asks one provider over one HTTP session, one request at a time; the retry budget is the client's.
 
     Args:
         profile: what the provider is like.
@@ -43,6 +44,15 @@ class ProviderClient:
     def walk_exactly(self, window: Window) -> Walk:
         """Return a walk over every record whose `updated_at` lies in the window, which may be of any length."""
         return Walk(self._transport, self.profile.model_copy(update={"lookback": timedelta(0)}), window)
+
+    def lookup(self, customer_id: str) -> Lookup:
+        """Ask for one customer by its id, at the profile's lookup endpoint; that there is none is an answer too.
+
+        Raises:
+            ProviderError: one of its four kinds; no message holds the id.
+            ProfileError: if the profile names no such endpoint.
+        """
+        return Lookups(self._transport, self.profile)(customer_id)
 
     def end_soon(self) -> None:
         """Let walks in other threads end with their present request."""
