@@ -1,4 +1,4 @@
-"""The command line: `customer-pipeline dev | check | status | backfill | sandbox`. A failure is one clear message."""
+"""The command line of `customer-pipeline`: one parser of all commands. A failure is one clear message."""
 
 import argparse
 import importlib.metadata
@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
-from customer_pipeline.commands import backfill, status
+from customer_pipeline.commands import backfill, bootstrap, status
 from customer_pipeline.commands.output import MISCONFIGURED, complain, say
 from customer_pipeline.dev.environment import Ports
 from customer_pipeline.dev.home import Home, HomeInUse, HomeUnusable
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
     status.add_to(commands)
     backfill.add_to(commands)
+    bootstrap.add_to(commands)
 
     sandbox = commands.add_parser("sandbox", help="switch faults of the sandbox provider")
     actions = sandbox.add_subparsers(required=True, metavar="ACTION")

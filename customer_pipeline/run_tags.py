@@ -8,12 +8,16 @@ from customer_pipeline.windows import Window
 LANE = "customer_pipeline/lane"
 LIVE = "live"
 HEAL = "heal"
+BOOTSTRAP = "bootstrap"
 
 # Why a heal was requested.
 REASON = "customer_pipeline/reason"
 
 # What `customer-pipeline backfill` was asked for, so that it is found again.
 BACKFILL = "customer_pipeline/backfill"
+
+# Whether a load is made of what has landed: `true` or `false`.
+FROM_LANDING = "customer_pipeline/from_landing"
 
 # Written to a run by its own failure.
 FAILURE = "customer_pipeline/failure"  # what failed, such as provider_unavailable
@@ -55,6 +59,7 @@ PRIORITY = "dagster/priority"
 RETRY_NUMBER = "dagster/retry_number"
 WILL_RETRY = "dagster/will_retry"
 MAX_RETRIES = "dagster/max_retries"
+MAX_RUNTIME = "dagster/max_runtime"
 RETRY_ON_FAILURE = "dagster/retry_on_asset_or_op_failure"
 
 # Live outranks what a person starts, which has no priority of its own, and that outranks the heal.

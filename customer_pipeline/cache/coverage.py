@@ -18,7 +18,7 @@ __all__ = ["Coverage", "Freshness"]
 
 _ATTEMPTS = 100
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_REPLACE = Script("""
+REPLACE = Script("""
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
@@ -139,7 +139,7 @@ class Coverage:
         return value or b""
 
     def _replace(self, key: str, old: bytes, new: bytes) -> bool:
-        (replaced,) = _REPLACE.run(self._connection, [(1, key, old, new)])
+        (replaced,) = REPLACE.run(self._connection, [(1, key, old, new)])
         return bool(replaced)
 
     def _intervals(self, text: bytes) -> list[Window]:

@@ -45,3 +45,8 @@ class CacheKeys:
     def freshness(self) -> str:
         """The key of what a reader may know of the coverage."""
         return f"{self.prefix}s:freshness"
+
+    @property
+    def snapshot(self) -> str:
+        """The key of what is known of the full load."""
+        return f"{self.prefix}s:snapshot"

@@ -75,13 +75,14 @@ def check_normalization(reports: Sequence[Normalized]) -> list[Verdict]:
         _of_windows(
             "quarantine_rate_is_low",
             "quarantined_customers",
-            [report.window for report in reports if _is_quarantined_too_often(report)],
+            [report.window for report in reports if is_quarantined_too_often(report)],
             what_next="Read the reasons in the windows' metadata of quarantined_customers, correct the profile.",
         ),
     ]
 
 
-def _is_quarantined_too_often(report: Normalized) -> bool:
+def is_quarantined_too_often(report: Normalized) -> bool:
+    """Return whether so much of a window is quarantined that the profile must be wrong."""
     quarantined = report.quarantined_total - report.recurring
     return quarantined >= MIN_QUARANTINED and quarantined > MAX_QUARANTINE_RATE * (report.fetched - report.recurring)
 

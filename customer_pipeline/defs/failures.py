@@ -49,7 +49,13 @@ def _failure(context: dg.AssetExecutionContext, error: Exception, windows: tuple
     cause = cause_of(error)
     concerned = cause.windows or windows
     keys = "...".join(dict.fromkeys([concerned[0].key, concerned[-1].key])) if concerned else None
-    where = f"window {keys}" if keys else "no window yet"
+    where = (
+        f"window {keys}"
+        if keys
+        else "all customers"
+        if context.run.tags.get(run_tags.LANE) == run_tags.BOOTSTRAP
+        else "no window yet"
+    )
     is_last = not cause.retryable or context.retry_number + 1 == _TRIES
     since = _mark(context, cause, concerned) if is_last else None
     outlook = _outlook(context, cause) if is_last else "tried again within this run"
@@ -86,6 +92,8 @@ def _outlook(context: dg.AssetExecutionContext, cause: Cause) -> str:
             return _HEALS
         case run_tags.HEAL:
             return "the heal tries again while ticks succeed, later each time and in smaller ranges"
+        case run_tags.BOOTSTRAP:
+            return "the load is tried again by itself, later each time, and goes on where it stopped"
     return f"{_HEALS}, where the window is a gap; otherwise materialize it again"
 
 

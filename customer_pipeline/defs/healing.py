@@ -8,6 +8,7 @@ from customer_pipeline import run_tags, timestamps
 from customer_pipeline.cache.errors import CacheError
 from customer_pipeline.defs import history, outages
 from customer_pipeline.defs.jobs import customer_sync
+from customer_pipeline.defs.loading import is_being_loaded
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.defs.resources import CacheResource
 from customer_pipeline.healing import gaps
@@ -41,6 +42,8 @@ def heal_gaps(context: dg.SensorEvaluationContext, cache: CacheResource) -> dg.S
     runs = _runs(context.instance)
     recent = Window(max(windows.start, windows.end - _GREEN_WITHIN), windows.end)
     red = history.shown_as_failed(context.instance, graph, recent)
+    if is_being_loaded(context.instance):
+        return dg.SkipReason("the cache is being loaded as a whole; what lacks then is healed")
     try:
         # Last, so that what the runs above have done is in it.
         with cache.reader() as coverage:

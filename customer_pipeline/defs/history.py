@@ -17,6 +17,7 @@ from customer_pipeline import run_tags
 from customer_pipeline.windows import Window, contiguous, split
 
 JOB = "customer_sync"
+BOOTSTRAP_JOB = "customer_bootstrap"
 HEAL_SENSOR = "heal_gaps"
 ASSETS = frozenset(map(dg.AssetKey, ["raw_customers", "customers", "quarantined_customers", "customer_cache"]))
 
@@ -52,6 +53,11 @@ class PipelineRun:
         return self.status in {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
     @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.status in FINISHED_STATUSES
+
+    @property
     def permanent(self) -> bool:
         """Whether it failed in a way that a person has to mend."""
         return self.failed and self.tags.get(run_tags.PERMANENT) == "true"
@@ -67,6 +73,12 @@ def finished(instance: dg.DagsterInstance, *, lane: str | None = None, limit: in
     ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
     tags = {run_tags.LANE: lane} if lane else None
     return list(_runs(instance, dg.RunsFilter(statuses=ended, tags=tags), limit=limit))
+
+
+def loads(instance: dg.DagsterInstance, *, limit: int) -> list[PipelineRun]:
+    """Return the newest runs that load the whole cache, newest first, whatever their state."""
+    records = instance.get_run_records(filters=dg.RunsFilter(job_name=BOOTSTRAP_JOB), limit=limit)
+    return [_pipeline_run(record) for record in records]
 
 
 def ended(instance: dg.DagsterInstance, *, after: datetime) -> list[PipelineRun]:

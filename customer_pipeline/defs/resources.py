@@ -1,7 +1,7 @@
 """Resources: configuration and lifetime of the libraries' objects, nothing else."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ from pydantic import Field
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.cache.loads import Loads
 from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.landing.store import LandingStore
@@ -18,6 +19,8 @@ from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.fingerprint import fingerprint
 from customer_pipeline.provider.profile import Profile, load_profile
 from customer_pipeline.request_budget.budget import open_budget
+from customer_pipeline.snapshot.completion import CacheLoader
+from customer_pipeline.snapshot.loading import Progress
 from customer_pipeline.variables import LANDING_URI, REDIS_URL
 
 # Besides the profile: who corrects one of these may have mended what failed.
@@ -46,6 +49,32 @@ class CacheResource(dg.ConfigurableResource[Publisher]):
         connection = connect(self.url, connect_timeout=timedelta(seconds=2), answer_timeout=timedelta(seconds=5))
         try:
             yield Coverage(connection, keys=CacheKeys(self.prefix), start=settings.start)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def loads(self) -> Iterator[Loads]:
+        """Open one connection for one evaluation of a sensor."""
+        connection = connect(self.url, connect_timeout=timedelta(seconds=2), answer_timeout=timedelta(seconds=5))
+        try:
+            yield Loads(connection, keys=CacheKeys(self.prefix))
+        finally:
+            connection.close()
+
+    @contextmanager
+    def loader(self, landing: LandingStore, *, said: Callable[[Progress], object]) -> Iterator[CacheLoader]:
+        """Open one connection for one load; `said` is told how far it has come."""
+        connection = connect(self.url)
+        try:
+            keys = CacheKeys(self.prefix)
+            yield CacheLoader(
+                landing=landing,
+                publisher=Publisher(connection, keys=keys),
+                coverage=Coverage(connection, keys=keys, start=settings.start),
+                loads=Loads(connection, keys=keys),
+                start=settings.start,
+                said=said,
+            )
         finally:
             connection.close()
 

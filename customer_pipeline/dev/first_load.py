@@ -1,19 +1,22 @@
-"""The first load: asks for the newest hour at the start of the stack, so that there is soon something to see.
+"""The first load: has an empty cache loaded at the start of the stack, then asks for the newest hour if that lacks.
 
-The newest window is also the proof after which the heal publishes whatever else is missing; a stack that was off would
-wait for the next tick without it.
+The sensors would do it too, half a minute later. The newest window is also the proof after which the heal publishes
+whatever else is missing; a stack that was off would wait for the next tick without it.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from customer_pipeline import run_tags
-from customer_pipeline.instance.webserver import Webserver, WebserverError, first_and_last_key
+from customer_pipeline.instance.webserver import Run, Webserver, WebserverError, first_and_last_key
 from customer_pipeline.windows import Window, subtract
 
+JOB = "customer_sync"
+LOAD = {"ops": {"customer_snapshot": {"config": {"only_if_empty": True}}}}
 LONGEST_RANGE = timedelta(hours=1)
 # With no priority of its own it goes before the heals that the last stack left in the queue.
 TAGS = {run_tags.LANE: run_tags.HEAL, run_tags.REASON: "first load"}
+BOOTSTRAP = "customer_bootstrap"
 POLL_SECONDS = 1.0
 
 
@@ -31,16 +34,18 @@ def run(
     webserver: Webserver,
     *,
     until: datetime,
+    loaded: Callable[[], bool],
     gaps: Callable[[], list[Window]],
     abandoned_before: datetime | None,
     say: Callable[[str], None],
     stopped: Callable[[float], bool],
 ) -> None:
-    """Queue a run for the newest hour if it is missing, say when it is published and when nothing is missing any more.
+    """Have an empty cache loaded, and the newest hour published if it is missing; say when nothing is missing any more.
 
     Args:
         webserver: whose job is run.
         until: the end of the newest window.
+        loaded: whether the cache was ever loaded as a whole, or never is.
         gaps: returns what the cache lacks of the time before it.
         abandoned_before: runs that are under way and have not changed since then have lost their workers; they are
             canceled, as they would keep the queue closed. None where other people's runs may be among them.
@@ -53,27 +58,40 @@ def run(
     """
     if not _found(webserver, say=say, stopped=stopped):
         return
-    busy = _under_way(webserver, abandoned_before=abandoned_before, say=say)
-    missing = gaps()
-    if newest := newest_hour(missing, busy=busy, until=until):
-        webserver.launch(newest, tags=TAGS)
-        say("requested the windows {} to {}".format(*first_and_last_key(newest)))
-        if not _wait(lambda: gaps() != missing, stopped=stopped):
+    shown = loaded()
+    if not shown:
+        if not _under_way(webserver, BOOTSTRAP, abandoned_before=abandoned_before, say=say):
+            webserver.launch(BOOTSTRAP, config=LOAD, tags={run_tags.REASON: "first load"})
+        say("every customer is being loaded; windows go on meanwhile")
+        if not _wait(loaded, stopped=stopped):
             return
-        say("customers are in the cache")
+        say("every customer of the provider is in the cache")
+    unfinished = _under_way(webserver, JOB, abandoned_before=abandoned_before, say=say)
+    busy = [run.windows for run in unfinished if run.windows]
+    missing = gaps()
+    # After a load nothing lacks, and every window is grey in the UI: one hour shows what windows look like.
+    wanted = missing if shown else [Window(until - LONGEST_RANGE, until)]
+    if newest := newest_hour(wanted, busy=busy, until=until):
+        first, last = first_and_last_key(newest)
+        webserver.launch(JOB, tags={run_tags.RANGE_START: first, run_tags.RANGE_END: last, **TAGS})
+        say(f"requested the windows {first} to {last}")
+        if shown and not _wait(lambda: gaps() != missing, stopped=stopped):
+            return
     if _wait(lambda: not gaps(), stopped=stopped):
         say("the cache has every window")
 
 
-def _under_way(webserver: Webserver, *, abandoned_before: datetime | None, say: Callable[[str], None]) -> list[Window]:
-    """Return the ranges of the runs that will still end, after canceling those that cannot."""
+def _under_way(
+    webserver: Webserver, job: str, *, abandoned_before: datetime | None, say: Callable[[str], None]
+) -> list[Run]:
+    """Return the runs of a job that will still end, after canceling those that cannot."""
     busy = []
-    for unfinished in webserver.unfinished_runs():
+    for unfinished in webserver.unfinished_runs(job):
         if abandoned_before and unfinished.has_lost_its_worker(abandoned_before):
             webserver.cancel(unfinished)
             say(f"run {unfinished.id} was cut off by the end of the last stack: canceled")
-        elif unfinished.windows:
-            busy.append(unfinished.windows)
+        else:
+            busy.append(unfinished)
     return busy
 
 

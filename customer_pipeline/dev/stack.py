@@ -13,6 +13,7 @@ from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.errors import CacheError, CacheUnavailable
 from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.cache.loads import Loads
 from customer_pipeline.connectivity import cache_obstacle, landing_obstacle, what_to_say
 from customer_pipeline.dev import command, environment, first_load, services
 from customer_pipeline.dev.environment import Ports
@@ -24,7 +25,6 @@ from customer_pipeline.settings import Settings, redacted
 from customer_pipeline.timestamps import now
 from customer_pipeline.windows import floor
 
-JOB = "customer_sync"
 # The lineage with its groups unfolded, as the pinned version of the UI writes it.
 LINEAGE = "/asset-groups?expanded=" + ",".join(
     f"global@global:{group}" for group in ("ingestion", "normalization", "publication", "health")
@@ -141,7 +141,7 @@ class Stack:
         self.say("ended; the next start continues from here")
 
     def _start(self, supervisor: Supervisor, *, code_socket: Path) -> Webserver:
-        webserver = Webserver(self.ports.ui_url, location=services.LOCATION, job=JOB)
+        webserver = Webserver(self.ports.ui_url, location=services.LOCATION)
         workspace = self.home.path / "workspace.yaml"
         services.write_workspace(workspace, socket=code_socket)
         supervisor.start(
@@ -180,10 +180,14 @@ class Stack:
         until = floor(now())
         try:
             with contextlib.closing(connect(self.settings.redis_url)) as connection:
-                coverage = Coverage(connection, keys=CacheKeys(self.settings.prefix), start=self.settings.start)
+                keys = CacheKeys(self.settings.prefix)
+                coverage = Coverage(connection, keys=keys, start=self.settings.start)
+                loads = Loads(connection, keys=keys)
+                walked = self.settings.profile.snapshot.enabled
                 first_load.run(
                     webserver,
                     until=until,
+                    loaded=lambda: not walked or loads.read().as_of is not None,
                     gaps=lambda: coverage.gaps(until),
                     abandoned_before=started if self.own_instance else None,
                     say=say,

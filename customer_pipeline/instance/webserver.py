@@ -1,8 +1,9 @@
-"""One job of one code location: its runs are found, launched and canceled, as the first load needs it."""
+"""The jobs of one code location: their runs are found, launched and canceled, as the first load needs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from customer_pipeline import run_tags
 from customer_pipeline.instance.graphql import GraphQL, WebserverError
@@ -46,12 +47,11 @@ class Run:
 
 
 class Webserver:
-    """One job of one code location, through its webserver."""
+    """One code location, through its webserver."""
 
-    def __init__(self, url: str, *, location: str, job: str) -> None:
+    def __init__(self, url: str, *, location: str) -> None:
         self._graphql = GraphQL(url)
         self._location = location
-        self._job = job
         self._repository: str | None = None
 
     def answers(self) -> bool:
@@ -75,10 +75,10 @@ class Webserver:
             raise WebserverError(f"the code location {self._location} failed to load: {innermost['message'].strip()}")
         self._repository = loaded["repositories"][0]["name"]
 
-    def unfinished_runs(self) -> list[Run]:
-        """Return the job's runs that are queued or under way."""
+    def unfinished_runs(self, job: str) -> list[Run]:
+        """Return a job's runs that are queued or under way."""
         statuses = ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"]
-        variables = {"filter": {"pipelineName": self._job, "statuses": statuses}}
+        variables = {"filter": {"pipelineName": job, "statuses": statuses}}
         return [
             Run(
                 id=run["runId"],
@@ -89,17 +89,15 @@ class Webserver:
             for run in self._graphql.ask(_RUNS, variables)["runsOrError"]["results"]
         ]
 
-    def launch(self, windows: Window, *, tags: Mapping[str, str]) -> None:
-        """Queue one run for a range of windows."""
-        first, last = first_and_last_key(windows)
-        range_tags = {run_tags.RANGE_START: first, run_tags.RANGE_END: last, **tags}
+    def launch(self, job: str, *, tags: Mapping[str, str], config: Mapping[str, Any] | None = None) -> None:
+        """Queue one run of a job."""
         selector = {
             "repositoryLocationName": self._location,
             "repositoryName": self._repository,
-            "pipelineName": self._job,
+            "pipelineName": job,
         }
-        metadata = {"tags": [{"key": key, "value": value} for key, value in range_tags.items()]}
-        params = {"selector": selector, "runConfigData": {}, "executionMetadata": metadata}
+        metadata = {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
+        params = {"selector": selector, "runConfigData": config or {}, "executionMetadata": metadata}
         answer = self._graphql.ask(_LAUNCH, {"params": params})["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":
             raise WebserverError(f"the run was refused: {answer}")

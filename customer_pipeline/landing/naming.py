@@ -9,6 +9,9 @@ from customer_pipeline.timestamps import format_instant, parse_instant
 from customer_pipeline.windows import Window
 
 SNAPSHOTS = "snapshots"
+# Datasets of a snapshot without rows: that it was begun, by which profile, and that all of it was published.
+BEGINNING = "beginning"
+COMPLETION = "completion"
 
 _DATASET = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from pydantic import JsonValue  # noqa: TC002 -- the other annotations of this module are not deferred either
 
 from customer_pipeline.landing.errors import LandingError, explained
-from customer_pipeline.windows import Window  # noqa: TC001 -- as above
+from customer_pipeline.windows import Window
 
 ROW_GROUP_ROWS = 50_000
 ROW_GROUP_BYTES = 16 * 2**20

@@ -5,6 +5,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from customer_pipeline.provider.errors import ProviderMisbehaved
 from customer_pipeline.provider.lookup import Lookup, Lookups
 from customer_pipeline.provider.permits import Permits
 from customer_pipeline.provider.profile import Profile
@@ -42,7 +43,11 @@ class ProviderClient:
         return Walk(self._transport, self.profile, window)
 
     def walk_exactly(self, window: Window) -> Walk:
-        """Return a walk over every record whose `updated_at` lies in the window, which may be of any length."""
+        """Return a walk over every record whose `updated_at` lies in the window, which may be of any length.
+
+        Its retry budget is its own.
+        """
+        self._transport.renew_budget()
         return Walk(self._transport, self.profile.model_copy(update={"lookback": timedelta(0)}), window)
 
     def lookup(self, customer_id: str) -> Lookup:
@@ -53,6 +58,22 @@ class ProviderClient:
             ProfileError: if the profile names no such endpoint.
         """
         return Lookups(self._transport, self.profile)(customer_id)
+
+    def require_all(self, window: Window, *, seen: int) -> None:
+        """Return if as many different records of a window were seen as the provider has there by its own account.
+
+        Raises:
+            ProviderMisbehaved: if they are fewer.
+        """
+        walk = self.walk_exactly(window)
+        for _ in walk:
+            break
+        if walk.stated is not None and seen < walk.stated:
+            raise ProviderMisbehaved(
+                f"{seen} records were found, and the provider states {walk.stated}; "
+                "check that it sorts as pagination.order says, or remove pagination.order or pagination.total",
+                walk.facts,
+            )
 
     def end_soon(self) -> None:
         """Let walks in other threads end with their present request."""

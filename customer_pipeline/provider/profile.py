@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -31,7 +31,7 @@ from customer_pipeline.provider.references import (
     texts,
 )
 from customer_pipeline.provider.styles import Pagination
-from customer_pipeline.provider.values import Duration, HeaderName, Strict, header_name
+from customer_pipeline.provider.values import Duration, HeaderName, Instant, Strict, header_name
 
 __all__ = ["Duration", "Profile", "ProfileError", "load_profile", "resolve", "shipped_profiles"]
 
@@ -79,6 +79,15 @@ class BasicAuth(Strict):
 Auth = Annotated[NoAuth | BearerAuth | ApiKeyAuth | BasicAuth, Field(discriminator="type")]
 
 
+class Snapshot(Strict):
+    """How all customers are walked: the first load, and what reconciliation compares the cache with."""
+
+    enabled: bool = Field(default=True, description="Whether the list can be walked from the beginning.")
+    earliest: Instant = Field(
+        datetime(1970, 1, 1, tzinfo=UTC), description="No customer has an older `updated_at`; an RFC 3339 instant."
+    )
+
+
 class Profile(CustomerMapping):
     """One provider."""
 
@@ -95,6 +104,7 @@ class Profile(CustomerMapping):
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()
     limits: Limits = Limits()
+    snapshot: Snapshot = Snapshot()
     request_id_header: HeaderName = "X-Request-Id"
     future_margin: Duration = Field(
         timedelta(minutes=5), description="How far `updated_at` may lie ahead of the provider's clock."

@@ -86,8 +86,13 @@ class Transport:
         self._shown_base_url = profile.shown_base_url(environment)
         self._shown = self.shown(profile.list.path)
         self._session = open_session(profile, environment)
-        self._budget = RetryBudget(profile.retry, sleep=sleep or self._ending.wait)
+        self._sleep = sleep or self._ending.wait
         self.traffic = Traffic()
+        self.renew_budget()
+
+    def renew_budget(self) -> None:
+        """Forget what was waited for between tries so far."""
+        self._budget = RetryBudget(self._profile.retry, sleep=self._sleep)
 
     def end_soon(self) -> None:
         """Try nothing again, from whatever thread: what is under way ends with its present request."""

@@ -1,10 +1,10 @@
 """Values that profiles are made of: strict models, durations with a unit, names of headers."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -35,6 +35,10 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
 def header_name(name: str) -> str:
     """Return `name` if it can be the name of an HTTP header.
 
@@ -49,3 +53,4 @@ def header_name(name: str) -> str:
 Duration = Annotated[timedelta, Field(ge=timedelta(0)), BeforeValidator(_duration, json_schema_input_type=str)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 HeaderName = Annotated[str, AfterValidator(header_name)]
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]

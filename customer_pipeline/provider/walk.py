@@ -29,7 +29,7 @@ from datetime import timedelta
 from customer_pipeline.customers.identity import Identifier
 from customer_pipeline.provider import pagination
 from customer_pipeline.provider.delivery import Delivery, Page, WalkStats
-from customer_pipeline.provider.errors import ProviderMisbehaved, ProviderRejected
+from customer_pipeline.provider.errors import ProviderMisbehaved, ProviderRejected, RequestFacts
 from customer_pipeline.provider.passes import Pass, Totals
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.provider.received import Bounds, Expectation, Received, identify
@@ -50,6 +50,7 @@ class Walk:
 
     Attributes:
         settled: the part of the window of which everything was handed out for sure; None before any is.
+        facts: of the newest answer, for an error about the walk as a whole.
         stated: how many records the provider says that the window has, lookback included; None where it does not say.
 
     Raises:
@@ -68,8 +69,9 @@ class Walk:
         self._delivery = Delivery(profile, window, self._expectation, self.stats)
         self.settled: Window | None = None
         self.stated: int | None = None
+        self.facts: RequestFacts
 
-    def __iter__(self) -> Iterator[Page]:
+    def __iter__(self) -> Generator[Page]:
         started = time.monotonic()
         before = dataclasses.replace(self._transport.traffic)
         try:
@@ -104,7 +106,7 @@ class Walk:
         raise ProviderMisbehaved(
             f"{seen} of the {stated} records that the provider states were found; "
             "check that it sorts as pagination.order says, or remove pagination.order or pagination.total",
-            self._facts,
+            self.facts,
         )
 
     def _settled(self, following: Bounds | None) -> Window | None:
@@ -226,7 +228,7 @@ class Walk:
         measured, largest = answer.clock_difference, self.stats.clock_difference
         if measured is not None and (largest is None or measured > largest):
             self.stats.clock_difference = measured
-        self._facts = answer.facts
+        self.facts = answer.facts
         self._require_past(answer)
         return identify(answer, self._identifier, future_margin=self._profile.future_margin)
 

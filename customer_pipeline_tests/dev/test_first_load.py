@@ -1,6 +1,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -44,11 +45,13 @@ class FakeWebserver(Webserver):
     def __init__(
         self, gaps: list[Window], *, runs: list[Run] | None = None, load_errors: list[str] | None = None
     ) -> None:
-        super().__init__("http://127.0.0.1:1", location="customer_pipeline", job="customer_sync")
+        super().__init__("http://127.0.0.1:1", location="customer_pipeline")
         self.gaps = gaps
         self.runs = runs or []
         self.load_errors = load_errors or []
         self.launched: list[Window] = []
+        self.loads: list[Run] = []
+        self.empty = False
         self.heal_is_due = False
         self.canceled: list[str] = []
 
@@ -56,14 +59,25 @@ class FakeWebserver(Webserver):
         if self.load_errors:
             raise WebserverError(self.load_errors.pop(0))
 
-    def unfinished_runs(self) -> list[Run]:
-        return self.runs
+    def unfinished_runs(self, job: str) -> list[Run]:
+        return self.runs if job == first_load.JOB else self.loads
 
-    def launch(self, windows: Window, *, tags: Mapping[str, str]) -> None:
-        assert tags == {run_tags.LANE: run_tags.HEAL, run_tags.REASON: "first load"}
+    def launch(self, job: str, *, tags: Mapping[str, str], config: Mapping[str, Any] | None = None) -> None:
+        if job == first_load.BOOTSTRAP:
+            assert config == {"ops": {"customer_snapshot": {"config": {"only_if_empty": True}}}}
+            self.loads.append(Run(id="load", queued=True, updated=0.0, windows=None))
+            return
+        windows = run_tags.windows_of(tags)
+        assert windows
+        assert (tags[run_tags.LANE], tags[run_tags.REASON]) == (run_tags.HEAL, "first load")
         self.launched.append(windows)
         self.gaps[:] = [hole for gap in self.gaps for hole in subtract(gap, [windows])]
         self.heal_is_due = True
+
+    def loaded(self) -> bool:
+        """Whether the cache was loaded; a load has been when it is asked for the next time."""
+        empty, self.empty = self.empty, self.empty and not self.loads
+        return not empty
 
     def gaps_now(self) -> list[Window]:
         """What is missing; the heal has published it when it is asked for the next time."""
@@ -98,6 +112,7 @@ def load(
     first_load.run(
         webserver,
         until=NOON,
+        loaded=webserver.loaded,
         gaps=gaps or webserver.gaps_now,
         abandoned_before=abandoned_before,
         say=said.append,
@@ -114,9 +129,37 @@ def test_missing_windows_are_requested_and_their_arrival_is_said() -> None:
     assert webserver.launched == [HOUR]
     assert said == [
         "requested the windows 2026-11-23T1100Z to 2026-11-23T1150Z",
-        "customers are in the cache",
         "the cache has every window",
     ]
+
+
+def test_an_empty_cache_is_loaded_before_windows_are_asked_for() -> None:
+    webserver = FakeWebserver([])
+    webserver.empty = True
+
+    said = load(webserver)
+
+    assert [run.id for run in webserver.loads] == ["load"]
+    assert said[:2] == [
+        "every customer is being loaded; windows go on meanwhile",
+        "every customer of the provider is in the cache",
+    ]
+    assert webserver.launched == [HOUR]
+
+
+def test_a_load_that_is_under_way_is_waited_for_and_one_that_lost_its_worker_is_begun_anew() -> None:
+    lost = Run(id="lost", queued=False, updated=NOON.timestamp() - 60, windows=None)
+    going_on = Run(id="going-on", queued=False, updated=NOON.timestamp() + 60, windows=None)
+    webserver, other = FakeWebserver([]), FakeWebserver([])
+    webserver.empty = other.empty = True
+    webserver.loads, other.loads = [lost], [going_on]
+
+    load(webserver)
+    load(other)
+
+    assert webserver.canceled == ["lost"]
+    assert [run.id for run in webserver.loads] == ["lost", "load"]
+    assert [run.id for run in other.loads] == ["going-on"]
 
 
 def test_nothing_is_requested_when_nothing_is_missing() -> None:

@@ -24,7 +24,14 @@ from customer_pipeline.windows import floor
 from customer_pipeline_tests.servers import free_port, wait_until
 
 TIMEOUT_SECONDS = 180.0
-ASSETS = {"raw_customers", "customers", "quarantined_customers", "customer_cache", "pipeline_health"}
+ASSETS = {
+    "raw_customers",
+    "customers",
+    "quarantined_customers",
+    "customer_cache",
+    "customer_snapshot",
+    "pipeline_health",
+}
 SETTINGS = re.compile("(CUSTOMER_PIPELINE|DAGSTER|LANDING|PROVIDER|REDIS|SANDBOX)_.*")
 
 

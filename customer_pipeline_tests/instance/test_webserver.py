@@ -17,7 +17,7 @@ class Script:
     """What a webserver answers next, and what it was asked."""
 
     def __init__(self, url: str) -> None:
-        self.webserver = Webserver(url, location="customer_pipeline", job="customer_sync")
+        self.webserver = Webserver(url, location="customer_pipeline")
         self.answer: Any = {}
         self.asked: list[dict[str, Any]] = []
 
@@ -60,15 +60,15 @@ LOADED = {"name": "customer_pipeline", "locationOrLoadError": {"repositories": [
 
 def test_a_webserver_that_is_up_answers_and_one_that_is_not_does_not(script: Script) -> None:
     assert script.webserver.answers()
-    assert not Webserver(f"http://127.0.0.1:{free_port()}", location="x", job="y").answers()
+    assert not Webserver(f"http://127.0.0.1:{free_port()}", location="x").answers()
 
 
-def test_a_range_is_launched_with_the_tags_of_its_ends(script: Script) -> None:
+def test_a_job_is_launched_with_its_tags_and_config(script: Script) -> None:
     script.answer = locations({"name": "other"}, LOADED)
     script.webserver.find_job()
     script.answer = {"data": {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "r1"}}}}
 
-    script.webserver.launch(DAY, tags={"pipeline": "customer_pipeline"})
+    script.webserver.launch("customer_sync", tags={"pipeline": "customer_pipeline"}, config={"ops": {}})
 
     params = script.asked[-1]["variables"]["params"]
     assert params["selector"] == {
@@ -77,10 +77,9 @@ def test_a_range_is_launched_with_the_tags_of_its_ends(script: Script) -> None:
         "pipelineName": "customer_sync",
     }
     assert {tag["key"]: tag["value"] for tag in params["executionMetadata"]["tags"]} == {
-        "dagster/asset_partition_range_start": "2026-11-22T1200Z",
-        "dagster/asset_partition_range_end": "2026-11-23T1150Z",
         "pipeline": "customer_pipeline",
     }
+    assert params["runConfigData"] == {"ops": {}}
 
 
 def test_unfinished_runs_are_told_apart(script: Script) -> None:
@@ -92,7 +91,7 @@ def test_unfinished_runs_are_told_apart(script: Script) -> None:
     results = [run("r1", "STARTED", **ends), run("r2", "QUEUED", partition="2026-11-22T1200Z"), run("r3", "QUEUED")]
     script.answer = {"data": {"runsOrError": {"results": results}}}
 
-    assert script.webserver.unfinished_runs() == [
+    assert script.webserver.unfinished_runs("customer_sync") == [
         Run(id="r1", queued=False, updated=5.0, windows=DAY),
         Run(id="r2", queued=True, updated=0.0, windows=Window.from_key("2026-11-22T1200Z")),
         Run(id="r3", queued=True, updated=0.0, windows=None),
@@ -128,9 +127,9 @@ def test_unfinished_runs_are_told_apart(script: Script) -> None:
         ),
         (Webserver.find_job, {"errors": [{"message": "no such field"}, {"message": "two"}]}, "no such field; two"),
         (Webserver.find_job, {"data": {"workspaceOrError": {"message": "broken\n"}}}, "workspaceOrError: broken$"),
-        (Webserver.unfinished_runs, b"<html>", "does not answer"),
+        (lambda webserver: webserver.unfinished_runs("customer_sync"), b"<html>", "does not answer"),
         (
-            lambda webserver: webserver.launch(DAY, tags={}),
+            lambda webserver: webserver.launch("customer_sync", tags={}),
             {"data": {"launchRun": {"__typename": "RunConfigValidationInvalid", "errors": [{"message": "bad"}]}}},
             "the run was refused: .*bad",
         ),
@@ -151,7 +150,7 @@ def test_a_refusal_is_an_error_that_says_why(
 
 
 def test_a_webserver_that_is_gone_is_an_error() -> None:
-    webserver = Webserver(f"http://127.0.0.1:{free_port()}", location="x", job="y")
+    webserver = Webserver(f"http://127.0.0.1:{free_port()}", location="x")
 
     with pytest.raises(WebserverError, match="does not answer"):
-        webserver.unfinished_runs()
+        webserver.unfinished_runs("customer_sync")

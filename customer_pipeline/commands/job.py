@@ -1,0 +1,82 @@
+"""What the commands share that start one run of a job through the running instance, and watch it."""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from customer_pipeline.commands.output import complain, say
+from customer_pipeline.instance import job_runs
+from customer_pipeline.instance.graphql import GraphQL, WebserverError, WebserverUnreachable
+from customer_pipeline.instance.job_runs import JobRun
+from customer_pipeline.instance.watching import PATIENCE, POLL_SECONDS
+from customer_pipeline.timestamps import now
+
+FAILED = 1
+OUTCOME_UNKNOWN = 3
+INTERRUPTED = 130
+ANSWER_TIMEOUT = timedelta(minutes=1)
+
+
+def run_job(
+    graphql: GraphQL,
+    job: str,
+    *,
+    config: Mapping[str, Any],
+    tags: Mapping[str, str] | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> int:
+    """Start a run of a job, or go on watching the one that is under way; return the exit code of its outcome.
+
+    Args:
+        graphql: of the webserver.
+        job: its name.
+        config: the run config, where a run is started.
+        tags: of that run.
+        wait: waits for so many seconds.
+    """
+    try:
+        run = job_runs.unfinished(graphql, job)
+        if run:
+            say(f"run {run.id[:8]} of {job} is under way: watching it")
+        else:
+            run = job_runs.launch(graphql, job, config=config, tags=tags)
+            say(f"run {run.id[:8]} of {job} is requested")
+    except WebserverUnreachable as error:
+        return complain(
+            f"{error}; nothing was started. Start the stack, or name its Dagster UI by --url or DAGSTER_WEBSERVER_URL",
+            code=OUTCOME_UNKNOWN,
+        )
+    except WebserverError as error:
+        return complain(f"{error}; nothing was started", code=OUTCOME_UNKNOWN)
+    say(graphql.link(job_runs.page(run)))
+    try:
+        return _watched(graphql, job, run, wait=wait)
+    except KeyboardInterrupt:
+        say("the run goes on: the same command watches it again, the UI can stop it")
+        return INTERRUPTED
+
+
+def _watched(graphql: GraphQL, job: str, run: JobRun, *, wait: Callable[[float], None]) -> int:
+    silent_since = None
+    while True:
+        try:
+            run = job_runs.look(graphql, run)
+        except WebserverError as error:
+            silent_since = silent_since or now()
+            if now() - silent_since >= PATIENCE:
+                return complain(
+                    f"{error}. The run goes on: once the webserver is back, the same command watches it again",
+                    code=OUTCOME_UNKNOWN,
+                )
+        else:
+            silent_since = None
+            for line in run.lines:
+                say(line)
+            if run.succeeded:
+                say(f"run {run.id[:8]} of {job} has succeeded")
+                return 0
+            if run.failed:
+                cause = run.cause or ("canceled" if run.status == "CANCELED" else "it does not say why")
+                return complain(f"run {run.id[:8]} of {job} ended as {run.status}: {cause}", code=FAILED)
+        wait(POLL_SECONDS)

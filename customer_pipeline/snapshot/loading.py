@@ -1,0 +1,189 @@
+"""Parts of a full walk, into the cache: landed, normalized, published. It knows nothing of Dagster.
+
+It is interrupted at any point and goes on from there: the parts that have landed are not asked for again, and
+publishing them again does no harm.
+"""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import JsonValue
+
+from customer_pipeline.cache.publisher import Outcomes, Publisher
+from customer_pipeline.landing.naming import BEGINNING, COMPLETION
+from customer_pipeline.landing.store import LandingStore
+from customer_pipeline.provider.client import ProviderClient
+from customer_pipeline.provider.profile import Profile
+from customer_pipeline.snapshot.walking import walk_parts
+from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
+from customer_pipeline.windows import Window
+
+# A walk that was interrupted is gone on with for so long; the windows since then are healed.
+RESUMED_WITHIN = timedelta(days=1)
+_NOTHING = pa.schema([("nothing", pa.null())])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a load has come.
+
+    Attributes:
+        customers: rows published so far.
+        parts: parts published so far.
+        seconds: since it began.
+        newest: the part that was published last.
+    """
+
+    customers: int
+    parts: int
+    seconds: float
+    newest: Window
+
+    def __str__(self) -> str:
+        rate = self.customers / max(self.seconds, 1e-3)
+        return (
+            f"{self.customers:,} customers published in {self.seconds:.0f} s, {rate:,.0f} a second; part {self.parts}, "
+            f"updated from {self.newest.start:%Y-%m-%d %H:%M:%S} to {self.newest.end:%Y-%m-%d %H:%M:%S} UTC"
+        )
+
+
+@dataclass(kw_only=True, slots=True)
+class Loaded:
+    """What a load did.
+
+    Attributes:
+        as_of: everything that was updated before is in it; None where that is not known.
+        parts: parts and windows published.
+        resumed: parts that an interrupted walk had landed.
+        fetched: rows that were landed.
+        normalized: rows normalized, deletions included.
+        quarantined: rows that became no customer, by reason.
+        outcomes: what the guard made of the others.
+        requests: requests sent.
+        seconds: how long it took.
+    """
+
+    as_of: datetime | None
+    parts: int = 0
+    resumed: int = 0
+    fetched: int = 0
+    normalized: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    requests: int = 0
+    seconds: float = 0.0
+
+    def add(self, report: Normalized, outcomes: Outcomes) -> None:
+        """Count a part or a window."""
+        self.parts += 1
+        self.fetched += report.fetched
+        self.normalized += report.normalized
+        self.quarantined.update(report.quarantined)
+        self.outcomes += outcomes
+
+    @property
+    def quarantined_total(self) -> int:
+        """Quarantined rows of all reasons."""
+        return self.quarantined.total()
+
+
+def form_of(profile: Profile) -> str:
+    """Return a fingerprint of what decides how a profile's records are asked for and read."""
+    return hashlib.sha256(profile.model_dump_json().encode()).hexdigest()[:16]
+
+
+def whole_of(profile: Profile, *, landing: LandingStore, now: datetime) -> Window:
+    """Return what is to be walked: what is left of an interrupted walk of the same profile belongs to the same whole.
+
+    It ends before now by the lookback, since records may become visible late.
+
+    Raises:
+        LandingError: if the landing store cannot be read.
+    """
+    for as_of in reversed(landing.snapshots()):
+        whole = Window(profile.snapshot.earliest, as_of)
+        if now - as_of > RESUMED_WITHIN:
+            break
+        store = landing.snapshot(as_of)
+        begun = store.describe(BEGINNING, whole)
+        if begun and begun.facts.get("form") == form_of(profile) and not store.landed(COMPLETION):
+            return whole
+    return Window(profile.snapshot.earliest, now - profile.lookback)
+
+
+def note(store: LandingStore, dataset: str, whole: Window, *, facts: dict[str, JsonValue]) -> None:
+    """Land facts about a snapshot, in a file without rows.
+
+    Raises:
+        LandingError: if the landing store cannot be written.
+    """
+    with store.open_writer(dataset, whole, _NOTHING) as writer:
+        writer.facts.update(facts)
+
+
+class Seen:
+    """Counts different records, in eight bytes each."""
+
+    def __init__(self) -> None:
+        self._hashes: list[npt.NDArray[np.uint64]] = []
+
+    def add(self, part: Window, *, landing: LandingStore) -> None:
+        """Count what was landed of a part: by id, or by its text where it has no usable one."""
+        for batch in landing.read(RAW_CUSTOMERS, part, columns=["id", "record"]):
+            marked = pc.binary_join_element_wise("#", batch["record"], "")
+            names = pc.coalesce(batch["id"], marked).to_pylist()
+            self._hashes.append(pd.util.hash_array(np.array(names, dtype=object), categorize=False))
+
+    @property
+    def count(self) -> int:
+        """How many different records were added."""
+        return len(np.unique(np.concatenate(self._hashes))) if self._hashes else 0
+
+
+def load(
+    whole: Window,
+    *,
+    clients: Sequence[ProviderClient],
+    landing: LandingStore,
+    publisher: Publisher,
+    said: Callable[[Progress], object],
+) -> Loaded:
+    """Walk `whole`, normalize and publish each part, and return what was done; coverage is the caller's.
+
+    Args:
+        whole: from `whole_of`.
+        clients: which ask the provider, each from one thread.
+        landing: the landing store of the windows.
+        publisher: of the cache.
+        said: is told after each part.
+
+    Raises:
+        ProviderError: one of its four kinds.
+        LandingError: if the landing store cannot be read or written.
+        CacheError: if the cache cannot be written.
+    """
+    started = time.monotonic()
+    profile = clients[0].profile
+    store = landing.snapshot(whole.end)
+    note(store, BEGINNING, whole, facts={"form": form_of(profile)})
+    loaded, seen = Loaded(as_of=whole.end), Seen()
+    for part in walk_parts(whole, clients=clients, landing=store):
+        report = normalize(part.window, profile=profile, landing=store)
+        _, outcomes = publish_landed(part.window, landing=store, publisher=publisher)
+        seen.add(part.window, landing=store)
+        loaded.add(report, outcomes)
+        loaded.resumed += part.walk is None
+        loaded.requests += part.walk.requests if part.walk else 0
+        loaded.seconds = time.monotonic() - started
+        said(Progress(customers=loaded.normalized, parts=loaded.parts, seconds=loaded.seconds, newest=part.window))
+    clients[0].require_all(whole, seen=seen.count)
+    return loaded

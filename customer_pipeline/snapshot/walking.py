@@ -1,0 +1,134 @@
+"""The full walk: part by part, several at the same time, each landed as soon as it is whole.
+
+A part that has landed is not asked for again: what is left of an interrupted walk is what no file says it has.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+from customer_pipeline.customers import schemas
+from customer_pipeline.landing.errors import LandingError
+from customer_pipeline.landing.store import LandingStore
+from customer_pipeline.provider.client import ProviderClient
+from customer_pipeline.provider.delivery import WalkStats
+from customer_pipeline.snapshot.division import can_be_divided, grows_by_value, halves, rest
+from customer_pipeline.steps import RAW_CUSTOMERS, facts_of, raw_rows
+from customer_pipeline.windows import Window, subtract
+
+MOST_ROWS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A part of the walk that has landed.
+
+    Attributes:
+        window: what it has: every record that was updated in it, and perhaps more.
+        walk: how it was read; None where an earlier walk had landed it.
+    """
+
+    window: Window
+    walk: WalkStats | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Walked:
+    part: Part | None
+    left: list[Window] = field(default_factory=list)
+
+
+class _TooLarge(Exception):  # noqa: N818 -- no error
+    """A part holds more than is read at once, and nothing of it is settled."""
+
+
+def walk_parts(
+    whole: Window, *, clients: Sequence[ProviderClient], landing: LandingStore, most_rows: int = MOST_ROWS
+) -> Iterator[Part]:
+    """Yield the parts of `whole`, as many read at the same time as there are clients; those first that have landed.
+
+    Memory holds one part for each client at most. Leaving the iteration ends the requests under way.
+
+    Args:
+        whole: what to walk.
+        clients: which ask the provider, each from one thread.
+        landing: of this snapshot alone.
+        most_rows: about how many records a part has at most, where the provider can be asked for less.
+
+    Raises:
+        ProviderError: one of its four kinds; the parts that have landed stay.
+        LandingError: if the landing store cannot be written.
+    """
+    landed = usable(landing)
+    for window in landed:
+        yield Part(window=window)
+    todo = deque(subtract(whole, landed))
+    idle: SimpleQueue[ProviderClient] = SimpleQueue()
+    for client in clients:
+        idle.put(client)
+
+    def walked(window: Window) -> _Walked:
+        client = idle.get()
+        try:
+            return _walked(window, client=client, landing=landing, most_rows=most_rows)
+        finally:
+            idle.put(client)
+
+    pool = ThreadPoolExecutor(len(clients), thread_name_prefix="walk")
+    under_way: set[Future[_Walked]] = set()
+    try:
+        while todo or under_way:
+            while todo and len(under_way) < len(clients):
+                under_way.add(pool.submit(walked, todo.popleft()))
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                result = future.result()
+                todo.extend(result.left)
+                if result.part:
+                    yield result.part
+    finally:
+        if todo or under_way:
+            for client in clients:
+                client.end_soon()
+        pool.shutdown(cancel_futures=True)
+
+
+def usable(landing: LandingStore) -> list[Window]:
+    """Return the parts that have landed; a damaged file is removed, so that its part is read again."""
+    found = []
+    for window in landing.landed(RAW_CUSTOMERS):
+        try:
+            landing.require(RAW_CUSTOMERS, window)
+        except LandingError as error:
+            if error.transient:
+                raise
+            landing.remove(RAW_CUSTOMERS, window)
+        else:
+            found.append(window)
+    return found
+
+
+def _walked(window: Window, *, client: ProviderClient, landing: LandingStore, most_rows: int) -> _Walked:
+    """Read and land one part, or as much of it as one part may have."""
+    profile = client.profile
+    divisible, by_value = can_be_divided(window, profile), grows_by_value(profile)
+    walk = client.walk_exactly(window)
+    with suppress(_TooLarge):
+        with landing.open_writer(RAW_CUSTOMERS, window, schemas.RAW) as writer, closing(iter(walk)) as pages:
+            for page in pages:
+                writer.write(raw_rows(page))
+                if not divisible:
+                    continue
+                if not by_value and max(writer.rows, walk.stated or 0) > most_rows:
+                    raise _TooLarge
+                if by_value and writer.rows >= most_rows and walk.settled and walk.settled != window:
+                    writer.window = walk.settled
+                    break
+            pages.close()
+            writer.facts.update(facts_of(walk.stats))
+        left = [half for piece in rest(window, writer.window) for half in halves(piece, profile)]
+        return _Walked(part=Part(window=writer.window, walk=walk.stats), left=left)
+    return _Walked(part=None, left=halves(window, profile))

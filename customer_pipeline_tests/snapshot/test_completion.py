@@ -1,0 +1,269 @@
+"""The load as a whole, from a real sandbox into a real Valkey: interrupted, or with the cache lost meanwhile."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from customer_pipeline import steps
+from customer_pipeline.cache.connection import connect
+from customer_pipeline.cache.coverage import Coverage
+from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.cache.loads import Loads
+from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline.landing.naming import COMPLETION
+from customer_pipeline.landing.store import LandingStore
+from customer_pipeline.provider.client import ProviderClient
+from customer_pipeline.provider.errors import ProviderError, ProviderMisbehaved
+from customer_pipeline.provider.profile import Profile, load_profile
+from customer_pipeline.snapshot import loading
+from customer_pipeline.snapshot.completion import CacheLoader
+from customer_pipeline.snapshot.loading import Loaded, Progress, whole_of
+from customer_pipeline.snapshot.walking import walk_parts
+from customer_pipeline.timestamps import format_instant, now, parse_instant
+from customer_pipeline.windows import Window, floor
+from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
+
+KEYS = CacheKeys()
+
+
+class Deployment:
+    """What a load needs, all of it real."""
+
+    def __init__(self, folder: Path, sandbox: SandboxServer, valkey: ValkeyServer) -> None:
+        self.sandbox, self.valkey = sandbox, valkey
+        self.landing = LandingStore(folder.as_uri())
+        self.connection = connect(valkey.url)
+        self.start = floor(now()) - timedelta(hours=3)
+        self.coverage = Coverage(self.connection, keys=KEYS, start=self.start)
+        self.loads = Loads(self.connection, keys=KEYS)
+        self.publisher = Publisher(self.connection, keys=KEYS)
+        content = load_profile("sandbox").model_dump()
+        content |= {"retry": {"attempts": 1}, "lookback": timedelta(minutes=1)}
+        content["pagination"] |= {"size": 50}
+        self.profile = Profile.model_validate(content)
+
+    def client(self) -> ProviderClient:
+        environment = {"SANDBOX_URL": self.sandbox.url, "SANDBOX_TOKEN": SandboxServer.TOKEN}
+        return ProviderClient(self.profile, environment)
+
+    def loader(self, said: Callable[[Progress], object] = lambda _: None) -> CacheLoader:
+        return CacheLoader(
+            landing=self.landing,
+            publisher=self.publisher,
+            coverage=self.coverage,
+            loads=self.loads,
+            start=self.start,
+            said=said,
+        )
+
+    def load(self, said: Callable[[Progress], object] = lambda _: None, *, clients: int = 2) -> Loaded:
+        opened = [self.client() for _ in range(clients)]
+        try:
+            return self.loader(said).from_provider(opened, accept=lambda _: None)
+        finally:
+            for each in opened:
+                each.close()
+
+    def ids(self) -> set[str]:
+        with self.valkey.client() as client:
+            keys = [key.decode() for key in client.scan_iter("customer:{*}", count=10_000)]
+        return {key.removeprefix("customer:{").removesuffix("}") for key in keys if key.endswith("}")}
+
+    def living(self, *, until: datetime) -> set[str]:
+        """Return who lives at the provider, as far as it was updated before an instant."""
+        truth = self.sandbox.truth().values()
+        return {
+            line["id"]
+            for line in truth
+            if parse_instant(line["updated_at"]) < until and not line["record"].get("deleted")
+        }
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "walk_parts", partial(walk_parts, most_rows=100))
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, sandbox: SandboxServer, valkey: ValkeyServer) -> Deployment:
+    return Deployment(tmp_path, sandbox, valkey)
+
+
+def test_the_whole_provider_is_in_the_cache_and_windows_go_on_from_there(deployment: Deployment) -> None:
+    lines: list[Progress] = []
+
+    loaded = deployment.load(lines.append)
+
+    assert loaded.as_of is not None
+    assert deployment.ids() == deployment.living(until=loaded.as_of)
+    assert len(deployment.ids()) > 400
+    assert loaded.parts == len(lines) > 4
+    assert lines[-1].customers == loaded.normalized == loaded.outcomes.total
+    assert deployment.coverage.read() == [Window(deployment.start, floor(loaded.as_of))]
+    load = deployment.loads.read()
+    assert (load.complete_until, load.source, load.under_way) == (loaded.as_of, "provider", None)
+    assert deployment.landing.snapshot(loaded.as_of).landed(COMPLETION)
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+@pytest.mark.parametrize("after", [1, 2, 4])
+def test_an_interrupted_load_goes_on_where_it_stopped(deployment: Deployment, after: int) -> None:
+    def kill(progress: Progress) -> None:
+        if progress.parts == after:
+            raise Killed
+
+    with pytest.raises(Killed):
+        deployment.load(kill)
+    assert deployment.loads.read().as_of is None
+    assert deployment.coverage.read() == []
+
+    loaded = deployment.load()
+
+    assert loaded.resumed >= after
+    assert loaded.resumed < loaded.parts
+    assert loaded.as_of is not None
+    assert deployment.ids() == deployment.living(until=loaded.as_of)
+
+
+def test_a_load_that_the_provider_cuts_off_goes_on_where_it_stopped(deployment: Deployment) -> None:
+    def fail(progress: Progress) -> None:
+        if progress.parts == 2:
+            deployment.sandbox.control("POST", "faults/error_503")
+
+    with pytest.raises(ProviderError):
+        deployment.load(fail, clients=1)
+    deployment.sandbox.control("DELETE", "faults")
+
+    loaded = deployment.load()
+
+    assert loaded.resumed >= 2
+    assert loaded.as_of is not None
+    assert deployment.ids() == deployment.living(until=loaded.as_of)
+
+
+def test_a_walk_by_another_profile_is_not_gone_on_with(deployment: Deployment) -> None:
+    def kill(_: Progress) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        deployment.load(kill)
+    deployment.profile = deployment.profile.model_copy(update={"phone_region": "DE"})
+
+    assert deployment.load().resumed == 0
+
+
+def test_a_walk_that_stopped_long_ago_is_begun_anew(deployment: Deployment) -> None:
+    def kill(_: Progress) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        deployment.load(kill)
+    (as_of,) = deployment.landing.snapshots()
+
+    soon = whole_of(deployment.profile, landing=deployment.landing, now=as_of + timedelta(hours=23))
+    late = whole_of(deployment.profile, landing=deployment.landing, now=as_of + timedelta(hours=25))
+
+    assert soon.end == as_of
+    assert late.end == as_of + timedelta(hours=25) - deployment.profile.lookback
+
+
+def test_a_cache_that_is_lost_in_the_middle_gets_everything_again(deployment: Deployment) -> None:
+    def flush(progress: Progress) -> None:
+        if progress.parts == 3:
+            with deployment.valkey.client() as client:
+                client.flushall()
+
+    loaded = deployment.load(flush)
+
+    assert loaded.as_of is not None
+    assert deployment.ids() == deployment.living(until=loaded.as_of)
+    assert deployment.loads.read().complete_until == loaded.as_of
+
+
+def test_what_is_not_to_be_believed_is_no_load(deployment: Deployment) -> None:
+    def refuse(_: Loaded) -> None:
+        raise ValueError("too many are quarantined")
+
+    with deployment.client() as client, pytest.raises(ValueError, match="too many"):
+        deployment.loader().from_provider([client], accept=refuse)
+
+    assert deployment.loads.read().as_of is None
+    assert deployment.coverage.read() == []
+
+
+def test_a_provider_that_states_more_than_it_gives_is_refused(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading.Seen, "count", 1)
+
+    with pytest.raises(ProviderMisbehaved, match="1 records were found, and the provider states"):
+        deployment.load()
+
+    assert deployment.loads.read().as_of is None
+
+
+def test_a_newer_state_that_a_window_published_meanwhile_stays(deployment: Deployment) -> None:
+    edited = min(deployment.living(until=now()))
+
+    def publish_a_window(progress: Progress) -> None:
+        if progress.parts != 1:
+            return
+        window = Window(floor(now()) - timedelta(minutes=10), floor(now()))
+        at = format_instant(window.end - timedelta(seconds=1))
+        deployment.sandbox.control("PUT", f"customers/{edited}", body={"company": {"name": "Newer"}}, updated_at=at)
+        with deployment.client() as client:
+            steps.ingest(window, client=client, landing=deployment.landing)
+        steps.normalize(window, profile=deployment.profile, landing=deployment.landing)
+        steps.publish_landed(window, landing=deployment.landing, publisher=deployment.publisher)
+
+    deployment.load(publish_a_window)
+
+    with deployment.valkey.client() as client:
+        document: dict[str, Any] = json.loads(client.get(KEYS.document(edited)) or b"{}")
+    assert document["company"] == "Newer"
+
+
+def test_what_has_landed_is_loaded_without_asking_the_provider(deployment: Deployment) -> None:
+    loaded = deployment.load()
+    assert loaded.as_of is not None
+    before = deployment.ids()
+    with deployment.valkey.client() as client:
+        client.flushall()
+    deployment.sandbox.control("POST", "faults/down")
+
+    again = deployment.loader().from_landing(deployment.profile, fit=lambda _: True)
+
+    assert deployment.ids() == before
+    assert again.as_of == loaded.as_of
+    assert deployment.coverage.read() == [Window(deployment.start, floor(loaded.as_of))]
+    load = deployment.loads.read()
+    assert (load.complete_until, load.source) == (loaded.as_of, "landing")
+    assert load.replayed_at
+
+
+def test_without_a_whole_snapshot_what_has_landed_does_not_count_as_a_load(deployment: Deployment) -> None:
+    def kill(progress: Progress) -> None:
+        if progress.parts == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        deployment.load(kill)
+    with deployment.valkey.client() as client:
+        client.flushall()
+
+    loaded = deployment.loader().from_landing(deployment.profile, fit=lambda _: True)
+
+    assert loaded.as_of is None
+    assert deployment.ids()
+    load = deployment.loads.read()
+    assert load.as_of is None
+    assert load.replayed_at
+    assert deployment.coverage.read() == []
