@@ -15,10 +15,13 @@ ASSETS = {
     "quarantined_customers": "normalization",
     "customer_cache": "publication",
     "customer_snapshot": "snapshot",
+    "customer_reconciliation": "reconciliation",
     "pipeline_health": "health",
 }
 # What has windows.
-PARTITIONED = [name for name in ASSETS if name not in {"customer_snapshot", "pipeline_health"}]
+PARTITIONED = [
+    name for name in ASSETS if name not in {"customer_snapshot", "customer_reconciliation", "pipeline_health"}
+]
 
 
 def test_the_definitions_load_and_every_asset_has_group_owner_description_and_kinds() -> None:
@@ -49,6 +52,7 @@ def test_the_lineage_leads_from_the_provider_to_the_cache() -> None:
         "quarantined_customers": {"raw_customers"},
         "customer_cache": {"customers"},
         "customer_snapshot": set(),
+        "customer_reconciliation": {"customer_cache", "customer_snapshot"},
         "pipeline_health": {"customer_cache"},
     }
 

@@ -16,6 +16,12 @@ transient_retries = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.E
 
 _TRIES = transient_retries.max_retries + 1
 _HEALS = "heals by itself when a later tick succeeds"
+_OUTLOOKS = {
+    run_tags.LIVE: _HEALS,
+    run_tags.HEAL: "the heal tries again while ticks succeed, later each time and in smaller ranges",
+    run_tags.BOOTSTRAP: "the load is tried again by itself, later each time, and goes on where it stopped",
+    run_tags.RECONCILIATION: "the next reconciliation finds what is left",
+}
 _TAGS = (
     run_tags.FAILURE,
     run_tags.PERMANENT,
@@ -53,7 +59,7 @@ def _failure(context: dg.AssetExecutionContext, error: Exception, windows: tuple
         f"window {keys}"
         if keys
         else "all customers"
-        if context.run.tags.get(run_tags.LANE) == run_tags.BOOTSTRAP
+        if context.run.tags.get(run_tags.LANE) in {run_tags.BOOTSTRAP, run_tags.RECONCILIATION}
         else "no window yet"
     )
     is_last = not cause.retryable or context.retry_number + 1 == _TRIES
@@ -67,7 +73,9 @@ def _failure(context: dg.AssetExecutionContext, error: Exception, windows: tuple
         "permanent": cause.permanent,
         "tried": _tried(context, cause),
         **cause.facts,
-        "what_next": _what_next(cause) if is_last else "Tried again within this run.",
+        "what_next": _what_next(cause, lane=context.run.tags.get(run_tags.LANE))
+        if is_last
+        else "Tried again within this run.",
     }
     if since:
         facts["since"] = dg.MetadataValue.timestamp(since)
@@ -87,20 +95,16 @@ def _outlook(context: dg.AssetExecutionContext, cause: Cause) -> str:
         return f"needs you: {cause.advice[:1].lower()}{cause.advice[1:].rstrip('.')}"
     if cause.kind == run_tags.UNFORESEEN:
         return f"{cause.advice[:1].lower()}{cause.advice[1:].rstrip('.')}"
-    match context.run.tags.get(run_tags.LANE):
-        case run_tags.LIVE:
-            return _HEALS
-        case run_tags.HEAL:
-            return "the heal tries again while ticks succeed, later each time and in smaller ranges"
-        case run_tags.BOOTSTRAP:
-            return "the load is tried again by itself, later each time, and goes on where it stopped"
-    return f"{_HEALS}, where the window is a gap; otherwise materialize it again"
+    lane = context.run.tags.get(run_tags.LANE, "")
+    return _OUTLOOKS.get(lane, f"{_HEALS}, where the window is a gap; otherwise materialize it again")
 
 
-def _what_next(cause: Cause) -> str:
+def _what_next(cause: Cause, *, lane: str | None) -> str:
     if not cause.permanent:
         return cause.advice
     needs_you = f"Needs you: {cause.advice[:1].lower()}{cause.advice[1:]}"
+    if lane == run_tags.RECONCILIATION:
+        return f"{needs_you} Then reconcile again; nothing else waits for it."
     if cause.kind in outages.WITHIN_A_WINDOW:
         return f"{needs_you} Then materialize the window again; the next windows do not wait for it."
     return (

@@ -4,7 +4,8 @@ It may be interrupted anywhere and begun anew: what was published by then is tru
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,7 +38,7 @@ class FullWalk:
     started_at: datetime
     end: datetime
     landing: LandingStore
-    parts: Iterable[Window]
+    parts: Generator[Window]
 
 
 def reconcile(
@@ -88,7 +89,8 @@ def reconcile(
 
 
 def _carry_out(walk: FullWalk, comparison: Comparison) -> Walked:
-    seen = comparison.add_parts(walk.parts, landing=walk.landing)
+    with closing(walk.parts) as parts:
+        seen = comparison.add_parts(parts, landing=walk.landing)
     return Walked(started_at=walk.started_at, end=walk.end, seen=seen)
 
 

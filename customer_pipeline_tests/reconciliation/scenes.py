@@ -1,6 +1,6 @@
 """A real provider, a real cache and a real landing store, and what must hold between them in the end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -64,7 +64,7 @@ class Scene:
         whole = Window(BEGINNING, started_at)
         store = self.landing.snapshot(whole.end)
 
-        def parts() -> Iterator[Window]:
+        def parts() -> Generator[Window]:
             self.before()
             landed = self._landed(whole, store)
             self.meanwhile()
