@@ -1,9 +1,11 @@
 """What the cache holds of customers: read in batches, and their versions without parsing a document."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple, cast
 
 from customer_pipeline.cache.connection import Connection
+from customer_pipeline.cache.errors import CLIENT_ERRORS, explain
 from customer_pipeline.cache.exchange import exchange
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.timestamps import CONTRACT_LENGTH, parse_instant
@@ -97,7 +99,7 @@ def count(connection: Connection, *, keys: CacheKeys) -> int:
     return int(number)
 
 
-def scan(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]]:
+def scan_index(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]]:
     """Yield the ids that the index holds, in chunks.
 
     Whoever is in it from beginning to end comes, perhaps twice; whoever comes or goes meanwhile may come.
@@ -113,3 +115,23 @@ def scan(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]]:
             yield [member.decode() for member, _ in members]
         if int(cursor) == 0:
             return
+
+
+def scan_documents(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]]:
+    """Yield the ids that have a document, in chunks, whether or not the index knows of them; see `scan_index`.
+
+    The server goes through all of its keys for it.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    first = len(keys.document("").encode()) - 1
+    found = connection.scan_iter(match=keys.documents, count=_CHUNK)
+    while True:
+        try:
+            chunk = [cast("bytes", key)[first:-1].decode() for key in islice(found, _CHUNK)]
+        except CLIENT_ERRORS as error:
+            raise explain(error) from None
+        if not chunk:
+            return
+        yield chunk

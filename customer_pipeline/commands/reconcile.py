@@ -16,8 +16,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = commands.add_parser(
         "reconcile",
         help="compare provider and cache, through the running instance, and make them agree",
-        description="Walks the whole provider, compares every customer with the cache and publishes what differs, while "
-        "live runs go on. Who is in the cache and no longer at the provider is asked for once more before it is taken "
+        description="Walks the whole provider, compares every customer with the cache and publishes what differs; live "
+        "runs go on. Who is in the cache and no longer at the provider is asked for once more before it is taken "
         "out. The same command watches a reconciliation that is under way. Exit code 0 says that both agree.",
     )
     parser.add_argument("--check", action="store_true", help="only report: exit code 1 where they differ")
@@ -25,8 +25,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--max-deleted-share",
         type=_share,
         metavar="X",
-        help="the greatest share of the cached customers that may be deleted because the provider no longer shows them, "
-        "from 0 to 1 (default: 0.01)",
+        help="the greatest share of the cached customers that may be deleted because the provider no longer shows "
+        "them, from 0 to 1 (default: 0.01)",
     )
     parser.add_argument(
         "--url", help="of the Dagster UI (default: DAGSTER_WEBSERVER_URL, or that of the running stack)"

@@ -56,7 +56,7 @@ class ReconciliationConfig(dg.Config):
             kinds={"python", "redis"},
             owners=["team:data-engineering"],
             description="Whether the cache agrees with the provider. Every customer is compared; what is missing, "
-            "stale or different is published, and who is gone from the provider is asked for once more, then taken out.",
+            "stale or different is published; who is gone from the provider is asked for once more, then taken out.",
         )
     ],
     retry_policy=transient_retries,

@@ -59,32 +59,41 @@ def find(walked: Walked, comparison: Comparison, *, share: float) -> list[Extra]
         TooManyExtras: if there are more than the provider is believed to have deleted.
         CacheError: if the cache cannot be read.
     """
-    cached = stored.count(comparison.connection, keys=comparison.keys)
+    indexed = stored.count(comparison.connection, keys=comparison.keys)
+    cached = max(indexed, len(walked.seen))  # the index may be lost
     most = allowed(cached, share=share)
     found: dict[str, Extra] = {}
     beyond = 0
-    for extra in _scan(walked, comparison):
+    for extra in _unseen(walked, comparison):
         if len(found) < most or extra.id in found:
             found[extra.id] = extra
         else:
             beyond += 1
+    _mend_orphans(walked, comparison)
     if beyond:
         extra_count = min(len(found) + beyond, cached)  # the scan may have shown somebody twice
         raise TooManyExtras(extra=extra_count, cached=cached, allowed=most, seen=len(walked.seen))
     return list(found.values())
 
 
-def _scan(walked: Walked, comparison: Comparison) -> Iterator[Extra]:
+def _unseen(walked: Walked, comparison: Comparison) -> Iterator[Extra]:
     started_at, end = format_instant(walked.started_at), format_instant(walked.end)
-    for chunk in stored.scan(comparison.connection, keys=comparison.keys):
-        unseen = [name for name, is_seen in zip(chunk, walked.seen.holds(chunk).tolist(), strict=True) if not is_seen]
-        versions = stored.read_versions(comparison.connection, unseen, keys=comparison.keys)
-        orphans = []
-        for customer_id, version in zip(unseen, versions, strict=True):
-            if version is None:
-                orphans.append(customer_id)
-            elif version.fetched_at < started_at and version.updated_at < end:
+    # Not by the index: whom it has lost would stay for ever.
+    for chunk in stored.scan_documents(comparison.connection, keys=comparison.keys):
+        for customer_id, version in _versions(chunk, walked, comparison):
+            if version is not None and version.fetched_at < started_at and version.updated_at < end:
                 yield Extra(id=customer_id, version=version)
+
+
+def _mend_orphans(walked: Walked, comparison: Comparison) -> None:
+    for chunk in stored.scan_index(comparison.connection, keys=comparison.keys):
+        orphans = [name for name, version in _versions(chunk, walked, comparison) if version is None]
         for customer_id in orphans:
             comparison.tally.add(Kind.MISINDEXED, customer_id)
         comparison.mend_index(orphans)
+
+
+def _versions(ids: list[str], walked: Walked, comparison: Comparison) -> Iterator[tuple[str, Version | None]]:
+    """Yield those of `ids` whom the walk did not see, each with the version of its document."""
+    unseen = [name for name, is_seen in zip(ids, walked.seen.holds(ids).tolist(), strict=True) if not is_seen]
+    yield from zip(unseen, stored.read_versions(comparison.connection, unseen, keys=comparison.keys), strict=True)
