@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from customer_pipeline.variables import (
     ALERT_SNS_TOPIC_ARN,
     ALERT_WEBHOOK_URL,
     DAGSTER_HOME,
+    LANDING_RETENTION,
     LANDING_URI,
     PREFIX,
     PROVIDER_PROFILE,
@@ -25,6 +26,7 @@ from customer_pipeline.variables import (
 T = TypeVar("T")
 
 DEFAULT_PREFIX = "customer"
+DEFAULT_RETENTION = timedelta(days=30)
 
 
 class SettingsError(ValueError):
@@ -46,6 +48,7 @@ class Settings:
         landing_uri: the landing store.
         start: where the first window starts.
         prefix: what the cache's keys start with.
+        landing_retention: for how long after its end a window is kept in the landing store.
     """
 
     profile: Profile
@@ -54,12 +57,13 @@ class Settings:
     landing_uri: str
     start: datetime
     prefix: str
+    landing_retention: timedelta = DEFAULT_RETENTION
 
     def __repr__(self) -> str:
         return (
             f"Settings(profile={self.profile.name!r}, secrets={sorted(self.secrets)}, "
             f"redis_url={redacted(self.redis_url)!r}, landing_uri={redacted(self.landing_uri)!r}, "
-            f"start={self.start!r}, prefix={self.prefix!r})"
+            f"start={self.start!r}, prefix={self.prefix!r}, landing_retention={self.landing_retention!r})"
         )
 
     @classmethod
@@ -80,10 +84,17 @@ class Settings:
         for channel in (ALERT_SLACK_WEBHOOK_URL, ALERT_WEBHOOK_URL, ALERT_SNS_TOPIC_ARN):
             reader.optional(channel)
         prefix = reader.optional(PREFIX) or DEFAULT_PREFIX
+        landing_retention = reader.optional(LANDING_RETENTION) or DEFAULT_RETENTION
         if reader.problems or profile is None or redis_url is None or landing_uri is None or start is None:
             raise SettingsError(reader.problems)
         return cls(
-            profile=profile, secrets=secrets, redis_url=redis_url, landing_uri=landing_uri, start=start, prefix=prefix
+            profile=profile,
+            secrets=secrets,
+            redis_url=redis_url,
+            landing_uri=landing_uri,
+            start=start,
+            prefix=prefix,
+            landing_retention=landing_retention,
         )
 
 

@@ -36,6 +36,8 @@ from customer_pipeline.windows import Window
 RAW_CUSTOMERS = "raw_customers"
 CUSTOMERS = "customers"
 QUARANTINED_CUSTOMERS = "quarantined_customers"
+# In the order in which they come into being: what is removed goes the other way.
+LANDED = (RAW_CUSTOMERS, CUSTOMERS, QUARANTINED_CUSTOMERS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +244,7 @@ def publish(window: Window, *, landing: LandingStore, publisher: Publisher, cove
 
     Raises:
         NotLanded: if the window was never normalized.
+        LandingError: if it is too old to be published, or the landing store cannot be read.
         PublicationIncomplete: if the outcomes do not add up.
         CacheError: if Redis cannot be written.
     """
@@ -261,13 +264,18 @@ def publish_landed(window: Window, *, landing: LandingStore, publisher: Publishe
 
     Raises:
         NotLanded: if the window was never normalized.
+        LandingError: if it was fetched so long ago that a customer deleted since could come to life, or the landing
+            store cannot be read.
         PublicationIncomplete: if the outcomes do not add up.
         CacheError: if Redis cannot be written.
     """
-    rows = landing.require(CUSTOMERS, window).rows
+    landed = landing.require(CUSTOMERS, window)
+    rows = landed.rows
+    oldest = timestamps.now() - publisher.replay_horizon
 
     def states() -> Iterator[State]:
         for batch in landing.read(CUSTOMERS, window, schema=schemas.CUSTOMERS):
+            _refuse_forgotten(batch, oldest=oldest, uri=landed.uri)
             yield from encode(batch)
 
     outcomes = publisher.publish(states())
@@ -277,6 +285,16 @@ def publish_landed(window: Window, *, landing: LandingStore, publisher: Publishe
             "it heals by itself when a later tick succeeds"
         )
     return rows, outcomes
+
+
+def _refuse_forgotten(batch: pa.RecordBatch, *, oldest: datetime, uri: str) -> None:
+    """Refuse states that were fetched before `oldest`: later deletions of their customers may be forgotten by now."""
+    first = pc.min(batch["fetched_at"]).as_py()
+    if first is not None and first < oldest:
+        raise LandingError(
+            f"{uri}: fetched on {first.date()}, but deletions are remembered since {oldest.date()} only, so publishing "
+            "it could revive a deleted customer; materialize the window from raw_customers on, which asks the provider"
+        )
 
 
 def lag(freshness: Freshness, at: datetime) -> timedelta:

@@ -6,11 +6,12 @@ A parser raises a ValueError that says what is wrong and holds no secret: never 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
+from customer_pipeline.cache.tombstones import LONGEST_RETENTION
 from customer_pipeline.provider.profile import Profile, load_profile
 from customer_pipeline.timestamps import now, parse_instant
 from customer_pipeline.windows import floor
@@ -21,6 +22,7 @@ _SERVER_SCHEMES = {"redis", "rediss", "redis+cluster", "rediss+cluster"}
 _INSTANT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.0+)?(?:Z|\+00:00)")
 _TOPIC_ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?")
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,15 @@ def _prefix(text: str) -> str:
     return text
 
 
+def _retention(text: str) -> timedelta:
+    if not _WHOLE_NUMBER.fullmatch(text) or text.startswith("0"):
+        raise ValueError(f"is {text!r}")
+    retention = timedelta(days=int(text))
+    if retention > LONGEST_RETENTION:
+        raise ValueError(f"is {text!r}, which is longer than deletions are remembered")
+    return retention
+
+
 def _http_url(text: str) -> str:
     # As above: no message of urllib, which may quote a password.
     try:
@@ -192,6 +203,12 @@ PREFIX: Variable[str] = Variable(
     _prefix,
     expected="a letter or digit, then letters, digits and any of _ . : -",
     example="customer",
+)
+LANDING_RETENTION: Variable[timedelta] = Variable(
+    "LANDING_RETENTION_DAYS",
+    _retention,
+    expected=f"a whole number of days from 1 to {LONGEST_RETENTION.days}",
+    example="30",
 )
 
 WEBSERVER_URL: Variable[str] = Variable(

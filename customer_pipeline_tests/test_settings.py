@@ -1,6 +1,6 @@
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +261,21 @@ def test_a_malformed_topic_is_refused(arn: str) -> None:
     assert problems(ALERT_SNS_TOPIC_ARN=arn)[0].startswith(f"ALERT_SNS_TOPIC_ARN: is '{arn}'; expected the ARN")
 
 
+@pytest.mark.parametrize(("text", "days"), [("", 30), ("1", 1), ("30", 30), ("399", 399)])
+def test_the_retention_is_a_whole_number_of_days(text: str, days: int) -> None:
+    settings = Settings.from_environment(COMPLETE | {"LANDING_RETENTION_DAYS": text})
+
+    assert settings.landing_retention == timedelta(days=days)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "030", "30 days", "٣٠", "400", "999999999", "9" * 50])
+def test_a_malformed_retention_is_explained(text: str) -> None:
+    (problem,) = problems(LANDING_RETENTION_DAYS=text)
+
+    assert problem.startswith(f"LANDING_RETENTION_DAYS: is '{text}'")
+    assert problem.endswith("; expected a whole number of days from 1 to 399, such as 30")
+
+
 def test_every_channel_of_alerts_may_be_set() -> None:
     Settings.from_environment(
         COMPLETE
@@ -341,6 +356,7 @@ def test_the_variables_that_are_read_are_those_expected() -> None:
         "CUSTOMER_PIPELINE_START",
         "DAGSTER_HOME",
         "DAGSTER_WEBSERVER_URL",
+        "LANDING_RETENTION_DAYS",
         "LANDING_URI",
         "PROVIDER_PROFILE",
         "REDIS_URL",

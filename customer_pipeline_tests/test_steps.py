@@ -1,6 +1,6 @@
 """The three steps on a real landing store and a real Valkey; what the provider said is landed by hand."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pytest
+import time_machine
 
 from customer_pipeline import steps, timestamps
 from customer_pipeline.cache.codec import State
@@ -35,6 +36,13 @@ PROFILE = Profile.model_validate(
         "deleted": {"path": "gone"},
     }
 )
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    """A clock that goes, from soon after the window's end."""
+    with time_machine.travel(FETCHED + timedelta(minutes=1)) as traveller:
+        yield traveller
 
 
 @pytest.fixture
@@ -205,3 +213,94 @@ def test_a_corrected_profile_replays_the_window_from_what_was_landed(
         document = orjson.loads(client.get("customer:{a}") or b"{}")
     assert document["status"] == "y"
     assert document["version"] == f"{at(1)}/{timestamps.format_instant(FETCHED.astimezone(UTC))}"
+
+
+def publish_deletion(landing: LandingStore, publisher: Publisher) -> None:
+    """Publish that `a` was deleted a minute after its last change."""
+    land(landing, [{"id": "a", "at": at(2), "gone": True}], fetched_at=FETCHED + timedelta(minutes=1))
+    steps.normalize(WINDOW, profile=PROFILE, landing=landing)
+    _, outcomes = steps.publish_landed(WINDOW, landing=landing, publisher=publisher)
+    assert outcomes == Outcomes(deleted=1)
+
+
+@pytest.mark.parametrize("tombstone_ttl", [timedelta(days=400), timedelta(days=40)])
+def test_nothing_that_is_older_than_a_tombstone_lives_can_revive_a_customer(
+    landing: LandingStore, valkey: ValkeyServer, clock: time_machine.Traveller, tombstone_ttl: timedelta
+) -> None:
+    connection = connect(valkey.url)
+    publisher = Publisher(connection, tombstone_ttl=tombstone_ttl)
+    coverage = Coverage(connection, keys=CacheKeys(), start=WINDOW.start)
+    publish_deletion(landing, publisher)
+    # what is replayed: the customer, as it was fetched before
+    land(landing, [{"id": "a", "at": at(1)}])
+    steps.normalize(WINDOW, profile=PROFILE, landing=landing)
+    document, tombstone = "customer:{a}", "customer:{a}:tombstone"
+    with valkey.client() as client:
+        expires_at = timestamps.now() + timedelta(milliseconds=client.pttl(tombstone))
+        assert expires_at == pytest.approx(FETCHED + tombstone_ttl, abs=timedelta(minutes=5))
+
+        # as long as it may be replayed, the tombstone is there and wins
+        clock.move_to(FETCHED + publisher.replay_horizon - timedelta(minutes=1))
+        assert timestamps.now() < expires_at
+        report = steps.publish(WINDOW, landing=landing, publisher=publisher, coverage=coverage)
+        assert report.outcomes == Outcomes(stale=1)
+        assert coverage.read() == [WINDOW]
+
+        # afterwards it is refused: while the tombstone is still there, and when it has expired
+        covered = client.get("customers:coverage")
+        for later in (publisher.replay_horizon + timedelta(minutes=1), tombstone_ttl + timedelta(days=1)):
+            clock.move_to(FETCHED + later)
+            if timestamps.now() > expires_at:
+                client.pexpire(tombstone, 0)
+            for publish in (
+                lambda: steps.publish_landed(WINDOW, landing=landing, publisher=publisher),
+                lambda: steps.publish(WINDOW, landing=landing, publisher=publisher, coverage=coverage),
+            ):
+                with pytest.raises(LandingError, match="could revive a deleted customer; materialize") as refused:
+                    publish()
+                assert not refused.value.transient
+                assert "fetched on 2026-11-23" in str(refused.value)
+            assert client.exists(document) == 0
+        assert client.exists(tombstone) == 0
+        assert client.get("customers:coverage") == covered
+
+
+def test_without_the_refusal_the_replay_would_revive_the_customer(landing: LandingStore, valkey: ValkeyServer) -> None:
+    publisher, _ = cache(valkey)
+    publish_deletion(landing, publisher)
+    land(landing, [{"id": "a", "at": at(1)}])
+    steps.normalize(WINDOW, profile=PROFILE, landing=landing)
+    with valkey.client() as client:
+        client.pexpire("customer:{a}:tombstone", 0)
+        _, outcomes = steps.publish_landed(WINDOW, landing=landing, publisher=publisher)
+        assert outcomes == Outcomes(applied=1)
+        assert client.exists("customer:{a}") == 1
+
+
+def test_a_state_that_is_too_old_is_refused_however_new_the_others_of_its_window_are(
+    landing: LandingStore, valkey: ValkeyServer, clock: time_machine.Traveller
+) -> None:
+    publisher, _ = cache(valkey)
+    clock.move_to(FETCHED + publisher.replay_horizon + timedelta(minutes=1))
+    texts = [orjson.dumps({"id": name, "at": at(1)}).decode() for name in "ab"]
+    fetched = [timestamps.now(), FETCHED]
+    with landing.open_writer(steps.RAW_CUSTOMERS, WINDOW, schemas.RAW) as writer:
+        nothing = pa.nulls(2, pa.string()), pa.nulls(2, schemas.INSTANT)
+        rows = [*nothing, pa.array(fetched, schemas.INSTANT), pa.array(texts)]
+        writer.write(pa.record_batch(rows, schema=schemas.RAW))
+    steps.normalize(WINDOW, profile=PROFILE, landing=landing)
+    with pytest.raises(LandingError, match="could revive"):
+        steps.publish_landed(WINDOW, landing=landing, publisher=publisher)
+    with valkey.client() as client:
+        assert client.exists("customer:{a}", "customer:{b}") == 0
+
+
+def test_a_window_without_customers_is_published_however_old(
+    landing: LandingStore, valkey: ValkeyServer, clock: time_machine.Traveller
+) -> None:
+    publisher, coverage = cache(valkey)
+    land(landing, [])
+    steps.normalize(WINDOW, profile=PROFILE, landing=landing)
+    clock.move_to(FETCHED + timedelta(days=1000))
+    steps.publish(WINDOW, landing=landing, publisher=publisher, coverage=coverage)
+    assert coverage.read() == [WINDOW]

@@ -42,6 +42,11 @@ class Load(BaseModel):
         """`as_of` as an instant."""
         return parse_instant(self.as_of) if self.as_of else None
 
+    @property
+    def loaded_at(self) -> datetime | None:
+        """When everything came from the provider last, if it did."""
+        return parse_instant(self.finished_at) if self.finished_at and self.source == "provider" else None
+
 
 class Loads:
     """Reads and writes the state of the full load, atomically."""

@@ -32,6 +32,7 @@ from customer_pipeline.cache.errors import wrong_type
 from customer_pipeline.cache.exchange import Command, Script
 from customer_pipeline.cache.index import bring_in_step
 from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.cache.tombstones import TOMBSTONE_LIFE, replay_horizon
 
 _LARGEST_BATCH = 1000
 _BATCHES_PER_ROUND_TRIP = 8
@@ -71,7 +72,11 @@ class Publisher:
         connection: from `connect`.
         keys: the names of the keys.
         batch_size: states in a script, at most 1000.
-        tombstone_ttl: how long a deletion is remembered; nothing older than that may be replayed.
+        tombstone_ttl: how long a deletion is remembered.
+
+    Attributes:
+        replay_horizon: for how long after it was fetched a state may be published; what is older could revive a
+            customer whose deletion is forgotten. Whoever publishes what was landed keeps to it.
 
     Raises:
         ValueError: if the batch size is out of its bounds.
@@ -83,7 +88,7 @@ class Publisher:
         *,
         keys: CacheKeys = CacheKeys(),  # noqa: B008 -- frozen
         batch_size: int = 300,
-        tombstone_ttl: timedelta = timedelta(days=400),
+        tombstone_ttl: timedelta = TOMBSTONE_LIFE,
     ) -> None:
         if not 1 <= batch_size <= _LARGEST_BATCH:
             raise ValueError(f"batch_size is between 1 and {_LARGEST_BATCH}, not {batch_size}")
@@ -91,6 +96,7 @@ class Publisher:
         self._keys = keys
         self._batch_size = batch_size
         self._life = tombstone_ttl // timedelta(milliseconds=1)
+        self.replay_horizon = replay_horizon(tombstone_ttl)
         self._id_start = len(keys.document("").encode())
         self._is_cluster = isinstance(connection, redis.RedisCluster)
 

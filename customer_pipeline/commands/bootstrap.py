@@ -9,7 +9,7 @@ from customer_pipeline.commands.surroundings import webserver_url
 from customer_pipeline.instance.graphql import GraphQL
 
 JOB = "customer_bootstrap"
-ASSET = "customer_snapshot"
+OP = "load_customers"
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,4 +41,4 @@ def run(arguments: argparse.Namespace) -> int:
 
 def config(*, from_landing: bool = False, only_if_empty: bool = False) -> dict[str, object]:
     """Return the run config of a load."""
-    return {"ops": {ASSET: {"config": {"from_landing": from_landing, "only_if_empty": only_if_empty}}}}
+    return {"ops": {OP: {"config": {"from_landing": from_landing, "only_if_empty": only_if_empty}}}}

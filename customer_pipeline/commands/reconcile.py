@@ -8,7 +8,7 @@ from customer_pipeline.commands.surroundings import webserver_url
 from customer_pipeline.instance.graphql import GraphQL
 
 JOB = "customer_reconciliation"
-STEP = "reconcile"
+STEP = "reconcile_customers"
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

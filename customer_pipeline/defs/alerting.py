@@ -53,7 +53,7 @@ def observation(instance: dg.DagsterInstance, cache: CacheResource, state: State
     """Return what is so now."""
     gaps = unreadable = None
     try:
-        with cache.reader() as coverage:
+        with cache.reader() as (coverage, _):
             gaps = tuple(coverage.gaps(floor(timestamps.now())))
     except CacheError as error:
         kind = run_tags.CACHE_UNAVAILABLE if error.transient else run_tags.CACHE_REJECTED

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from customer_pipeline import run_tags
 from customer_pipeline.cache.errors import CacheError
-from customer_pipeline.defs.verdicts import ChecksFailed
+from customer_pipeline.defs.verdicts import Unfit
 from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.provider.errors import (
     ProviderError,
@@ -77,7 +77,7 @@ def cause_of(error: Exception) -> Cause:  # noqa: PLR0911 -- a table of types
         case ProfileError():
             advice = "Correct the profile or its variables."
             return _known(run_tags.PROFILE, transient=False, reason=str(error), advice=advice)
-        case ChecksFailed():
+        case Unfit():
             return Cause(
                 kind=run_tags.CHECKS,
                 permanent=True,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TypeAlias
 
 import dagster as dg
 
@@ -14,14 +15,10 @@ from customer_pipeline.windows import Window
 # Retries inside a run cover seconds; they are for transient failures only (`allow_retries` below).
 transient_retries = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
 
+Context: TypeAlias = dg.AssetExecutionContext | dg.OpExecutionContext
+
 _TRIES = transient_retries.max_retries + 1
 _HEALS = "heals by itself when a later tick succeeds"
-_OUTLOOKS = {
-    run_tags.LIVE: _HEALS,
-    run_tags.HEAL: "the heal tries again while ticks succeed, later each time and in smaller ranges",
-    run_tags.BOOTSTRAP: "the load is tried again by itself, later each time, and goes on where it stopped",
-    run_tags.RECONCILIATION: "the next reconciliation finds what is left",
-}
 _TAGS = (
     run_tags.FAILURE,
     run_tags.PERMANENT,
@@ -33,8 +30,10 @@ _TAGS = (
 
 
 @contextmanager
-def explained(context: dg.AssetExecutionContext, *windows: Window) -> Iterator[None]:
+def explained(context: Context, *windows: Window, again: str | None = None) -> Iterator[None]:
     """Turn errors into a `Failure` that says which of `windows` it met; permanent ones are not retried.
+
+    What works on no window says in `again` when it is tried next, such as `tried again tomorrow`.
 
     Once no retry of the step follows, the failure allows none, and the run gets the tags by which others tell what
     failed (`run_tags`).
@@ -48,23 +47,17 @@ def explained(context: dg.AssetExecutionContext, *windows: Window) -> Iterator[N
     except dg.Failure:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever it is, its message may hold a customer's value
-        raise _failure(context, error, windows) from None
+        raise _failure(context, error, windows, again=again) from None
 
 
-def _failure(context: dg.AssetExecutionContext, error: Exception, windows: tuple[Window, ...]) -> dg.Failure:
+def _failure(context: Context, error: Exception, windows: tuple[Window, ...], *, again: str | None) -> dg.Failure:
     cause = cause_of(error)
     concerned = cause.windows or windows
     keys = "...".join(dict.fromkeys([concerned[0].key, concerned[-1].key])) if concerned else None
-    where = (
-        f"window {keys}"
-        if keys
-        else "all customers"
-        if context.run.tags.get(run_tags.LANE) in {run_tags.BOOTSTRAP, run_tags.RECONCILIATION}
-        else "no window yet"
-    )
+    where = None if again else f"window {keys}" if keys else "no window yet"
     is_last = not cause.retryable or context.retry_number + 1 == _TRIES
     since = _mark(context, cause, concerned) if is_last else None
-    outlook = _outlook(context, cause) if is_last else "tried again within this run"
+    outlook = _outlook(context, cause, again=again) if is_last else "tried again within this run"
     facts: dict[str, str | int | float | dg.MetadataValue] = {
         "kind": cause.kind,
         "error": type(error).__name__,
@@ -73,9 +66,7 @@ def _failure(context: dg.AssetExecutionContext, error: Exception, windows: tuple
         "permanent": cause.permanent,
         "tried": _tried(context, cause),
         **cause.facts,
-        "what_next": _what_next(cause, lane=context.run.tags.get(run_tags.LANE))
-        if is_last
-        else "Tried again within this run.",
+        "what_next": _what_next(cause, again=again) if is_last else "Tried again within this run.",
     }
     if since:
         facts["since"] = dg.MetadataValue.timestamp(since)
@@ -83,28 +74,35 @@ def _failure(context: dg.AssetExecutionContext, error: Exception, windows: tuple
     return dg.Failure(told, metadata=facts, allow_retries=not is_last)
 
 
-def _told(cause: Cause, *, since: datetime | None, where: str, outlook: str) -> str:
+def _told(cause: Cause, *, since: datetime | None, where: str | None, outlook: str) -> str:
     lasting = f" since {outages.said_at(since)}" if since else ""
     reason = "; ".join(line.strip() for line in cause.reason.splitlines())
     tried = f", {cause.tried}" if cause.tried else ""
-    return f"{run_tags.SAID[cause.kind]}{lasting} ({where}): {reason}{tried}; {outlook}"
+    place = f" ({where})" if where else ""
+    return f"{run_tags.SAID[cause.kind]}{lasting}{place}: {reason}{tried}; {outlook}"
 
 
-def _outlook(context: dg.AssetExecutionContext, cause: Cause) -> str:
+def _outlook(context: Context, cause: Cause, *, again: str | None) -> str:
     if cause.permanent:
         return f"needs you: {cause.advice[:1].lower()}{cause.advice[1:].rstrip('.')}"
+    if again:
+        return again
     if cause.kind == run_tags.UNFORESEEN:
         return f"{cause.advice[:1].lower()}{cause.advice[1:].rstrip('.')}"
-    lane = context.run.tags.get(run_tags.LANE, "")
-    return _OUTLOOKS.get(lane, f"{_HEALS}, where the window is a gap; otherwise materialize it again")
+    match context.run.tags.get(run_tags.LANE):
+        case run_tags.LIVE:
+            return _HEALS
+        case run_tags.HEAL:
+            return "the heal tries again while ticks succeed, later each time and in smaller ranges"
+    return f"{_HEALS}, where the window is a gap; otherwise materialize it again"
 
 
-def _what_next(cause: Cause, *, lane: str | None) -> str:
+def _what_next(cause: Cause, *, again: str | None) -> str:
     if not cause.permanent:
-        return cause.advice
+        return f"{again[:1].upper()}{again[1:]}." if again else cause.advice
     needs_you = f"Needs you: {cause.advice[:1].lower()}{cause.advice[1:]}"
-    if lane == run_tags.RECONCILIATION:
-        return f"{needs_you} Then reconcile again; nothing else waits for it."
+    if again:
+        return f"{needs_you} Then run the job again, or wait: it is {again}."
     if cause.kind in outages.WITHIN_A_WINDOW:
         return f"{needs_you} Then materialize the window again; the next windows do not wait for it."
     return (
@@ -114,12 +112,12 @@ def _what_next(cause: Cause, *, lane: str | None) -> str:
     )
 
 
-def _tried(context: dg.AssetExecutionContext, cause: Cause) -> str:
+def _tried(context: Context, cause: Cause) -> str:
     tries = f"try {context.retry_number + 1} of {_TRIES}" if cause.retryable else "not tried again within this run"
     return ", ".join(filter(None, [cause.tried, tries]))
 
 
-def _mark(context: dg.AssetExecutionContext, cause: Cause, windows: tuple[Window, ...]) -> datetime | None:
+def _mark(context: Context, cause: Cause, windows: tuple[Window, ...]) -> datetime | None:
     """Write the tags of a failure to its run, and return since when it fails so; None where that cannot be known."""
     try:
         since = outages.since_by_history(
@@ -148,7 +146,7 @@ def _mark(context: dg.AssetExecutionContext, cause: Cause, windows: tuple[Window
     return since.kind
 
 
-def _forget_inherited_tags(context: dg.AssetExecutionContext) -> None:
+def _forget_inherited_tags(context: Context) -> None:
     """Overwrite the tags of the failure that this run repeats: Dagster copies them, and they cannot be removed."""
     if not any(context.run.tags.get(tag) for tag in _TAGS):
         return

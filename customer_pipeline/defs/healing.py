@@ -46,9 +46,9 @@ def heal_gaps(context: dg.SensorEvaluationContext, cache: CacheResource) -> dg.S
         return dg.SkipReason("the cache is being loaded as a whole; what lacks then is healed")
     try:
         # Last, so that what the runs above have done is in it.
-        with cache.reader() as coverage:
+        with cache.reader() as (coverage, loads):
             coverage.refresh(until=now - _DUE_AFTER)
-            published = coverage.read()
+            published, load = coverage.read(), loads.read()
     except CacheError as error:
         return dg.SkipReason(f"the cache does not say what is missing: {error}")
     situation = Situation(
@@ -59,6 +59,7 @@ def heal_gaps(context: dg.SensorEvaluationContext, cache: CacheResource) -> dg.S
         in_progress=in_progress,
         runs=runs,
         configuration=outages.configuration(),
+        loaded_at=load.loaded_at,
     )
     decision = decide(situation, Memory.parse(context.cursor))
     return dg.SensorResult(

@@ -102,7 +102,7 @@ def _observe(context: dg.SensorEvaluationContext, cache: CacheResource, *, at: d
     coverage = [publication.window for publication in publications]
     gaps, freshness, lag, unreadable = None, None, None, None
     try:
-        with cache.reader() as reader:
+        with cache.reader() as (reader, _):
             coverage, freshness = reader.read(), reader.freshness()
             gaps = reader.gaps(until)
         lag = steps.lag(freshness, at) if freshness else None

@@ -5,10 +5,9 @@ import dagster as dg
 from customer_pipeline import run_tags, timestamps
 from customer_pipeline.cache.errors import CacheError
 from customer_pipeline.defs import history, outages
-from customer_pipeline.defs.jobs import customer_bootstrap
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.defs.resources import CacheResource
-from customer_pipeline.defs.snapshot import SnapshotConfig
+from customer_pipeline.defs.snapshot import SnapshotConfig, customer_bootstrap
 from customer_pipeline.snapshot.request import LoadRun, decide
 from customer_pipeline.timestamps import format_instant
 
@@ -28,7 +27,7 @@ def load_empty_cache(context: dg.SensorEvaluationContext, cache: CacheResource) 
         return dg.SkipReason("the profile says that the provider cannot be walked as a whole (snapshot.enabled)")
     runs = load_runs(context.instance)
     try:
-        with cache.loads() as loads:
+        with cache.reader() as (_, loads):
             load = loads.read()
     except CacheError as error:
         return dg.SkipReason(f"the cache does not say whether it is loaded: {error}")
@@ -39,7 +38,7 @@ def load_empty_cache(context: dg.SensorEvaluationContext, cache: CacheResource) 
     return dg.RunRequest(
         run_key=f"load at {format_instant(now)}",
         run_config=dg.RunConfig(
-            ops={"customer_snapshot": SnapshotConfig(from_landing=decision.from_landing, only_if_empty=True)}
+            ops={"load_customers": SnapshotConfig(from_landing=decision.from_landing, only_if_empty=True)}
         ),
         tags={
             run_tags.REASON: decision.says,

@@ -1,12 +1,12 @@
 """Reconciliation: the provider and the cache compared, customer by customer, and the cache made to agree."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import dagster as dg
 from pydantic import Field
 
-from customer_pipeline import timestamps
+from customer_pipeline import run_tags, timestamps
 from customer_pipeline.defs import history
 from customer_pipeline.defs.failures import explained, transient_retries
 from customer_pipeline.defs.resources import CacheResource, LandingResource, ProviderResource
@@ -21,15 +21,18 @@ from customer_pipeline.reconciliation.walking import Walking, due_at, full_walk
 MOST_AT_ONCE = 8
 SECONDS_BETWEEN_LINES = 5.0
 _SHOWN = 30
+_AGAIN = "tried again by the next reconciliation"
 
-reconciliation_checks = [
-    dg.AssetCheckSpec(
-        "cache_agrees_with_provider",
-        asset="customer_reconciliation",
-        description="Every customer of the provider is in the cache as it is there, and nobody else. What differed and "
-        "was published agrees; with check_only it does not.",
-    )
-]
+customer_reconciliation = dg.AssetSpec(
+    "customer_reconciliation",
+    deps=["customer_cache", "customer_snapshot"],
+    group_name="reconciliation",
+    kinds={"python", "redis"},
+    owners=["team:data-engineering"],
+    description="Whether the cache agrees with the provider. Every customer is compared; what is missing, stale or "
+    "different is published; who is gone from the provider is asked for once more, then taken out. The job of the same "
+    "name reports it: who materializes everything does not walk the provider.",
+)
 
 
 class ReconciliationConfig(dg.Config):
@@ -45,34 +48,18 @@ class ReconciliationConfig(dg.Config):
     )
 
 
-# A job of the asset's name is wanted too, and Dagster wants the names of jobs and steps to differ.
-@dg.multi_asset(
-    name="reconcile",
-    specs=[
-        dg.AssetSpec(
-            "customer_reconciliation",
-            group_name="reconciliation",
-            deps=["customer_cache", "customer_snapshot"],
-            kinds={"python", "redis"},
-            owners=["team:data-engineering"],
-            description="Whether the cache agrees with the provider. Every customer is compared; what is missing, "
-            "stale or different is published; who is gone from the provider is asked for once more, then taken out.",
-        )
-    ],
-    retry_policy=transient_retries,
-    check_specs=reconciliation_checks,
-)
-def customer_reconciliation(
-    context: dg.AssetExecutionContext,
+@dg.op(retry_policy=transient_retries)
+def reconcile_customers(
+    context: dg.OpExecutionContext,
     config: ReconciliationConfig,
     provider: ProviderResource,
     landing: LandingResource,
     cache: CacheResource,
-) -> Iterator[dg.MaterializeResult[None]]:
+) -> None:
     """Walk the provider, compare, publish what differs, and report."""
     walking = Walking()
     with (
-        explained(context),
+        explained(context, again=_AGAIN),
         provider.clients(most=MOST_AT_ONCE, background=True) as clients,
         cache.comparison(due=due_at(timestamps.now(), clients[0].profile), check_only=config.check_only) as comparison,
     ):
@@ -84,13 +71,52 @@ def customer_reconciliation(
             max_deleted_share=config.max_deleted_share,
         )
     context.log.info("%s", report.said)
-    yield dg.MaterializeResult(
-        metadata=_metadata_of(report, walking, points=_points(context.instance, report)),
-        check_results=[_verdict(report).result()],
+    metadata = _metadata_of(report, walking, points=_points(context.instance, report))
+    context.log_event(dg.AssetMaterialization(customer_reconciliation.key, metadata=metadata))
+    verdict = _verdict(report.said, agrees=report.agrees, differences=report.differences)
+    context.log_event(verdict.evaluation())
+
+
+@dg.job(
+    name="customer_reconciliation",
+    description="Compare the whole provider with the cache, and make the cache agree. Live runs go on meanwhile.",
+    tags={
+        run_tags.LANE: run_tags.RECONCILIATION,
+        run_tags.PRIORITY: run_tags.HEAL_PRIORITY,
+        run_tags.MAX_RUNTIME: str(24 * 60 * 60),
+    },
+)
+def customer_reconciliation_job() -> None:
+    """Reconcile."""
+    reconcile_customers()
+
+
+customer_reconciliation_schedule = dg.ScheduleDefinition(
+    name="customer_reconciliation_schedule",
+    job=customer_reconciliation_job,
+    cron_schedule="10 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Once a day, the whole provider is compared with the cache. Off until somebody switches it on.",
+)
+
+
+@dg.asset_check(
+    asset=customer_reconciliation.key,
+    description="Every customer of the provider is in the cache as it is there, and nobody else, as of the newest "
+    "reconciliation. What differed and was published agrees; with check_only it does not.",
+)
+def cache_agrees_with_provider(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Repeat what the newest reconciliation found; the job reports it by itself."""
+    for _, shown in history.reconciliations(context.instance, limit=1):
+        agrees = shown.get("agrees_now") == "true"
+        return _verdict(str(shown["summary"]), agrees=agrees, differences=int(str(shown["differences"]))).result()
+    return dg.AssetCheckResult(
+        passed=False, severity=dg.AssetCheckSeverity.WARN, description="Nothing was reconciled yet."
     )
 
 
-def _lines(context: dg.AssetExecutionContext) -> Callable[[Walking], None]:
+def _lines(context: dg.OpExecutionContext) -> Callable[[Walking], None]:
     """Return what logs the progress, seldom enough that nobody minds."""
     started = time.monotonic()
     told = float("-inf")
@@ -112,18 +138,15 @@ def _lines(context: dg.AssetExecutionContext) -> Callable[[Walking], None]:
     return said
 
 
-def _verdict(report: Reconciliation) -> Verdict:
+def _verdict(said: str, *, agrees: bool, differences: int) -> Verdict:
     return Verdict(
         check="cache_agrees_with_provider",
         asset="customer_reconciliation",
-        passed=report.agrees,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{report.said[:1].upper()}{report.said[1:]}.",
+        passed=agrees,
+        description=f"{said[:1].upper()}{said[1:]}.",
         metadata={
-            "differences": report.differences,
-            "what_next": "Reconcile without check_only, and look at the sample why they differ."
-            if not report.agrees
-            else "Nothing.",
+            "differences": differences,
+            "what_next": "Nothing." if agrees else "Reconcile without check_only, and look at the sample.",
         },
     )
 

@@ -45,20 +45,12 @@ class CacheResource(dg.ConfigurableResource[Publisher]):
             connection.close()
 
     @contextmanager
-    def reader(self) -> Iterator[Coverage]:
+    def reader(self) -> Iterator[tuple[Coverage, Loads]]:
         """Open one connection for one evaluation of a sensor, which has a minute for all that it does."""
         connection = connect(self.url, connect_timeout=timedelta(seconds=2), answer_timeout=timedelta(seconds=5))
         try:
-            yield Coverage(connection, keys=CacheKeys(self.prefix), start=settings.start)
-        finally:
-            connection.close()
-
-    @contextmanager
-    def loads(self) -> Iterator[Loads]:
-        """Open one connection for one evaluation of a sensor."""
-        connection = connect(self.url, connect_timeout=timedelta(seconds=2), answer_timeout=timedelta(seconds=5))
-        try:
-            yield Loads(connection, keys=CacheKeys(self.prefix))
+            keys = CacheKeys(self.prefix)
+            yield Coverage(connection, keys=keys, start=settings.start), Loads(connection, keys=keys)
         finally:
             connection.close()
 

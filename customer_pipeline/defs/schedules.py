@@ -6,7 +6,7 @@ import dagster as dg
 
 from customer_pipeline import run_tags
 from customer_pipeline.defs import outages
-from customer_pipeline.defs.jobs import customer_reconciliation, customer_sync
+from customer_pipeline.defs.jobs import customer_sync
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 
@@ -31,13 +31,3 @@ def customer_sync_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunReque
         return dg.SkipReason(reason)
     tags = {run_tags.LANE: run_tags.LIVE, run_tags.PRIORITY: run_tags.LIVE_PRIORITY}
     return dg.RunRequest(run_key=window.key, partition_key=window.key, tags=tags)
-
-
-customer_reconciliation_schedule = dg.ScheduleDefinition(
-    name="customer_reconciliation_schedule",
-    job=customer_reconciliation,
-    cron_schedule="10 4 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Once a day, the whole provider is compared with the cache. Off until somebody switches it on.",
-)

@@ -1,29 +1,31 @@
 """The snapshot: the whole provider in the cache, for the first time or once more after the cache was lost."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import dagster as dg
 from pydantic import Field
 
+from customer_pipeline import run_tags
 from customer_pipeline.defs.checks import MAX_QUARANTINE_RATE, is_quarantined_too_often
 from customer_pipeline.defs.failures import explained, transient_retries
 from customer_pipeline.defs.resources import CacheResource, LandingResource, ProviderResource
-from customer_pipeline.defs.verdicts import Metadata, Verdict, require
+from customer_pipeline.defs.verdicts import Metadata, Unfit
 from customer_pipeline.snapshot.division import described
 from customer_pipeline.snapshot.loading import Loaded, Progress
 
 MOST_AT_ONCE = 8
 SECONDS_BETWEEN_LINES = 5.0
+AGAIN = "the load is tried again by itself, later each time, and goes on where it stopped"
 
-snapshot_checks = [
-    dg.AssetCheckSpec(
-        "snapshot_quarantine_rate_is_low",
-        asset="customer_snapshot",
-        description=f"At most {MAX_QUARANTINE_RATE:.0%} of all records are quarantined; more mean that the profile is "
-        "wrong rather than the records. A load that fails it does not count as one.",
-    )
-]
+customer_snapshot = dg.AssetSpec(
+    "customer_snapshot",
+    group_name="snapshot",
+    kinds={"python", "redis"},
+    owners=["team:data-engineering"],
+    description="Every customer of the provider, walked part by part and published. It makes a cache true that is "
+    "new or was lost. The job `customer_bootstrap` makes it: who materializes everything does not walk the provider.",
+)
 
 
 class SnapshotConfig(dg.Config):
@@ -37,27 +39,18 @@ class SnapshotConfig(dg.Config):
     )
 
 
-@dg.asset(
-    group_name="snapshot",
-    retry_policy=transient_retries,
-    check_specs=snapshot_checks,
-    kinds={"python", "redis"},
-    owners=["team:data-engineering"],
-    description="Every customer of the provider, walked part by part and published. It makes a cache true that is new "
-    "or was lost; an interrupted one goes on where it stopped.",
-)
-def customer_snapshot(
-    context: dg.AssetExecutionContext,
+@dg.op(retry_policy=transient_retries)
+def load_customers(
+    context: dg.OpExecutionContext,
     config: SnapshotConfig,
     provider: ProviderResource,
     landing: LandingResource,
     cache: CacheResource,
-) -> Iterator[dg.MaterializeResult[None]]:
+) -> None:
     """Load the cache, and extend the coverage to where the walk ends: windows go on from there."""
-    with explained(context), cache.loader(landing.store(), said=_lines(context)) as loader:
+    with explained(context, again=AGAIN), cache.loader(landing.store(), said=_lines(context)) as loader:
         if config.only_if_empty and loader.is_loaded:
             context.log.info("another run has loaded the cache meanwhile")
-            yield dg.MaterializeResult(check_results=[_verdict(Loaded(as_of=None)).result()])
             return
         if config.from_landing:
             loaded = loader.from_landing(provider.load(), fit=lambda report: not is_quarantined_too_often(report))
@@ -65,10 +58,20 @@ def customer_snapshot(
             with provider.clients(most=MOST_AT_ONCE, background=True) as clients:
                 context.log.info("%s", described(clients[0].profile, at_once=len(clients)))
                 loaded = loader.from_provider(clients, accept=_accept)
-    yield dg.MaterializeResult(metadata=_metadata_of(loaded, config), check_results=[_verdict(loaded).result()])
+    context.log_event(dg.AssetMaterialization("customer_snapshot", metadata=_metadata_of(loaded, config)))
 
 
-def _lines(context: dg.AssetExecutionContext) -> Callable[[Progress], None]:
+@dg.job(
+    description="Load the whole cache from the provider, or from what has landed. Live runs go on meanwhile.",
+    # A million customers take minutes at one provider and hours at another.
+    tags={run_tags.LANE: run_tags.BOOTSTRAP, run_tags.MAX_RUNTIME: str(24 * 60 * 60)},
+)
+def customer_bootstrap() -> None:
+    """Load the whole cache."""
+    load_customers()
+
+
+def _lines(context: dg.OpExecutionContext) -> Callable[[Progress], None]:
     """Return what logs the progress, seldom enough that nobody minds."""
     told = float("-inf")
 
@@ -82,21 +85,12 @@ def _lines(context: dg.AssetExecutionContext) -> Callable[[Progress], None]:
 
 
 def _accept(loaded: Loaded) -> None:
-    require([_verdict(loaded)], specs=[spec._replace(blocking=True) for spec in snapshot_checks])
-
-
-def _verdict(loaded: Loaded) -> Verdict:
-    rate = loaded.quarantined_total / loaded.fetched if loaded.fetched else 0.0
-    return Verdict(
-        check="snapshot_quarantine_rate_is_low",
-        asset="customer_snapshot",
-        passed=rate <= MAX_QUARANTINE_RATE,
-        metadata={
-            "quarantined": loaded.quarantined_total,
-            "fetched": loaded.fetched,
-            "what_next": "Read the reasons in the quarantined files of the snapshot, correct the profile.",
-        },
-    )
+    """Raise where so much is quarantined that the profile is wrong rather than the records."""
+    if loaded.quarantined_total > MAX_QUARANTINE_RATE * loaded.fetched:
+        raise Unfit(
+            f"{loaded.quarantined_total} of {loaded.fetched} records were quarantined",
+            advice="Read the reasons in the quarantined files of the snapshot, then correct the profile.",
+        )
 
 
 def _metadata_of(loaded: Loaded, config: SnapshotConfig) -> Metadata:

@@ -52,21 +52,33 @@ class Verdict:
         )
 
 
-class ChecksFailed(Exception):  # noqa: N818 -- says what is the case
-    """Blocking checks have failed.
+class Unfit(Exception):  # noqa: N818 -- says what is the case
+    """What was fetched is not fit for publication.
 
     Attributes:
-        reason: which ones, in how many windows.
+        reason: why not.
         advice: what to do.
-        windows: those that failed, oldest first.
+        windows: those that it concerns, oldest first; none where it concerns all.
     """
+
+    windows: tuple[Window, ...] = ()
+
+    def __init__(self, reason: str, *, advice: str) -> None:
+        self.reason = reason
+        self.advice = advice
+        super().__init__(reason)
+
+
+class ChecksFailed(Unfit):
+    """Blocking checks have failed; `windows` are those that failed."""
 
     def __init__(self, failed: Sequence[Verdict]) -> None:
         self.windows = tuple(sorted({window for verdict in failed for window in verdict.windows}))
         names = ", ".join(verdict.check for verdict in failed)
-        self.reason = f"{names} failed in {len(self.windows)} window{'s' * (len(self.windows) != 1)}"
-        self.advice = " ".join(dict.fromkeys(str(verdict.metadata["what_next"]) for verdict in failed))
-        super().__init__(self.reason)
+        super().__init__(
+            f"{names} failed in {len(self.windows)} window{'s' * (len(self.windows) != 1)}",
+            advice=" ".join(dict.fromkeys(str(verdict.metadata["what_next"]) for verdict in failed)),
+        )
 
 
 def require(verdicts: Iterable[Verdict], *, specs: Iterable[dg.AssetCheckSpec]) -> None:

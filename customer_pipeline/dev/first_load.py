@@ -12,7 +12,7 @@ from customer_pipeline.instance.webserver import Run, Webserver, WebserverError,
 from customer_pipeline.windows import Window, subtract
 
 JOB = "customer_sync"
-LOAD = {"ops": {"customer_snapshot": {"config": {"only_if_empty": True}}}}
+LOAD = {"ops": {"load_customers": {"config": {"only_if_empty": True}}}}
 LONGEST_RANGE = timedelta(hours=1)
 # With no priority of its own it goes before the heals that the last stack left in the queue.
 TAGS = {run_tags.LANE: run_tags.HEAL, run_tags.REASON: "first load"}

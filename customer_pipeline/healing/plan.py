@@ -1,7 +1,7 @@
 """What to request next, so that every gap is published without a person. Pure: the clock and the world are arguments.
 
-- Nothing is requested before the newest window that has ended is published. That is the proof that the provider is
-  back, and what fails without it is not held against a range.
+- Nothing is requested before the newest window that has ended is published, or the whole cache was loaded after its
+  end. That is the proof that the provider is back, and what fails without it is not held against a range.
 - Gaps are requested newest first, few at a time.
 - What fails is tried again, cut, and given up window by window at last (`verdict`); it never holds up the rest.
 """
@@ -40,6 +40,7 @@ class Situation:
         in_progress: what any run or backfill works on or is queued for.
         runs: the heal's own: all that have not ended, and the newest that have, newest first.
         configuration: its fingerprint.
+        loaded_at: when the whole cache was loaded from the provider last, if ever.
     """
 
     now: datetime
@@ -49,6 +50,7 @@ class Situation:
     in_progress: Sequence[Window] = ()
     runs: Sequence[HealRun] = ()
     configuration: str = ""
+    loaded_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +78,8 @@ def decide(situation: Situation, memory: Memory) -> Decision:
     if windows is None:
         return Decision(memory=memory, says="the first window has not ended yet")
     newest = Window(windows.end - WINDOW_LENGTH, windows.end)
-    proven = not missing(situation.coverage, newest)
+    loaded = situation.loaded_at is not None and situation.loaded_at >= windows.end
+    proven = loaded or not missing(situation.coverage, newest)
     holes = missing(without(situation.coverage, situation.red), windows)
     memory = _reviewed(memory, situation, holes=holes, newest_end=windows.end if proven else None)
     chosen = _chosen(memory, situation, windows=windows) if proven else []

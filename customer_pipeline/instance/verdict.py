@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from customer_pipeline.instance.automation import SCHEDULE, Automations
+from customer_pipeline.instance.automation import OPTIONAL, SCHEDULE, Automations
 from customer_pipeline.instance.status import CacheState, InstanceState, Status
 from customer_pipeline.windows import WINDOW_LENGTH, Window
 
@@ -99,7 +99,7 @@ def _of_automations(automations: Automations, at: datetime) -> Iterator[tuple[Le
         for error in automations.load_errors or ["no code location has the pipeline"]:
             yield Level.CRITICAL, error
     for one in automations.automations:
-        if not one.on:
+        if not one.on and one.name not in OPTIONAL:
             yield Level.WARNING, f"the {one.kind} {one.name} is switched off"
         elif one.last and one.last.status == "FAILURE":
             yield Level.WARNING, f"the {one.kind} {one.name} fails: {one.last.error}"

@@ -29,7 +29,7 @@ class LandingError(Exception):
 
 
 class NotLanded(LandingError):  # noqa: N818 -- says what is the case
-    """A window was never landed."""
+    """A window was never landed, or is landed no longer."""
 
 
 @contextmanager

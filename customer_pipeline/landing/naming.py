@@ -67,9 +67,14 @@ class ByPart:
 
     as_of: datetime
 
+    @property
+    def home(self) -> str:
+        """The folder of all datasets of the snapshot."""
+        return f"{SNAPSHOTS}/{written(self.as_of)}"
+
     def folder(self, dataset: str) -> str:
         """Return the folder of a dataset's files."""
-        return f"{SNAPSHOTS}/{written(self.as_of)}/{_checked(dataset)}"
+        return f"{self.home}/{_checked(dataset)}"
 
     def name(self, dataset: str, window: Window) -> str:
         """Return the name of a part's file."""
@@ -103,8 +108,13 @@ def read(text: str) -> datetime:
     return parse_instant(f"{date}T{time[:2]}:{time[2:4]}:{time[4:]}")
 
 
+def is_dataset(name: str) -> bool:
+    """Return whether a dataset may have that name."""
+    return bool(_DATASET.fullmatch(name))
+
+
 def _checked(dataset: str) -> str:
-    if not _DATASET.fullmatch(dataset):
+    if not is_dataset(dataset):
         raise ValueError(f"{dataset!r} is no name of a dataset; use lower-case letters, digits and underscores")
     return dataset
 

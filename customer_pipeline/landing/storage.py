@@ -4,7 +4,8 @@ import logging
 import os
 import uuid
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -21,6 +22,21 @@ STALE_AFTER = timedelta(days=1)
 _EXPECTED = "expected file:///absolute/directory or s3://bucket/prefix"
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as a listing shows it.
+
+    Attributes:
+        name: below the URI.
+        bytes: its size.
+        at: when it was written.
+    """
+
+    name: str
+    bytes: int
+    at: datetime
 
 
 class Storage:
@@ -117,11 +133,13 @@ class Storage:
         except OSError as error:
             log.warning("%s/%s was left behind: %s", self.uri, temporary, type(error).__name__)
 
-    def names(self, folder: str) -> list[str]:
-        """Return the names of all files below a folder, sorted; nothing where there is no such folder."""
+    def files(self, folder: str) -> list[File]:
+        """Return all files below a folder, sorted by name; nothing where there is no such folder."""
         selector = fs.FileSelector(self.path(folder), allow_not_found=True, recursive=True)
         prefix = len(self.path(""))
-        return sorted(info.path[prefix:] for info in self.filesystem.get_file_info(selector) if info.is_file)
+        found = [info for info in self.filesystem.get_file_info(selector) if info.is_file]
+        files = [File(info.path[prefix:], int(info.size), info.mtime) for info in found]
+        return sorted(files, key=lambda file: file.name)
 
     def folders(self, folder: str) -> list[str]:
         """Return the names of the folders right below a folder, sorted; nothing where there is no such folder."""
@@ -130,9 +148,18 @@ class Storage:
         return sorted(info.base_name for info in found if info.type is fs.FileType.Directory)
 
     def remove(self, name: str) -> None:
-        """Remove a file; one that is not there is all right."""
+        """Remove a file, on a local disk with the folders that are empty without it; a missing one is all right."""
         with suppress(FileNotFoundError):
             self.filesystem.delete_file(self.path(name))
+        if self._is_local:
+            self._remove_empty_folders(name)
+
+    def _remove_empty_folders(self, name: str) -> None:
+        folder = Path(self.path(name)).parent
+        with suppress(OSError):  # one that is not empty cannot be removed
+            while folder != Path(self._root):
+                folder.rmdir()
+                folder = folder.parent
 
     def _sweep(self) -> None:
         deadline = timestamps.now() - STALE_AFTER

@@ -16,10 +16,25 @@ import pyarrow.parquet as pq
 from pydantic import JsonValue
 
 from customer_pipeline.landing.errors import LandingError, NotLanded, explained
-from customer_pipeline.landing.naming import SNAPSHOTS, ByPart, ByWindow, Naming, read
+from customer_pipeline.landing.naming import SNAPSHOTS, ByPart, ByWindow, Naming, is_dataset, read
 from customer_pipeline.landing.storage import Storage
 from customer_pipeline.landing.writer import FOOTER_KEY, LandingWriter
 from customer_pipeline.windows import Window
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LandedFile:
+    """A file as a listing shows it, without having been opened.
+
+    Attributes:
+        window: of when it is.
+        bytes: its size.
+        at: when it was landed.
+    """
+
+    window: Window
+    bytes: int
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,11 +74,22 @@ class LandingStore:
         """
         found = []
         with explained(f"{self._storage.uri}/{SNAPSHOTS}"):
-            folders = self._storage.folders(SNAPSHOTS)
+            # S3 keeps the folders of files that were removed
+            folders = {file.name.split("/")[1] for file in self._storage.files(SNAPSHOTS)}
         for name in folders:
             with suppress(ValueError):
                 found.append(read(name))
         return sorted(found)
+
+    def datasets(self, as_of: datetime) -> list[str]:
+        """Return the datasets of a snapshot, sorted.
+
+        Raises:
+            LandingError: if the store cannot be read.
+        """
+        home = ByPart(as_of).home
+        with explained(f"{self._storage.uri}/{home}"):
+            return [name for name in self._storage.folders(home) if is_dataset(name)]
 
     def landed(self, dataset: str) -> list[Window]:
         """Return every window of a dataset that was landed, oldest first; files of other names are passed over.
@@ -71,11 +97,23 @@ class LandingStore:
         Raises:
             LandingError: if the store cannot be read.
         """
+        return [file.window for file in self.files(dataset)]
+
+    def files(self, dataset: str) -> list[LandedFile]:
+        """Return the file of every window of a dataset that was landed, as `landed` does.
+
+        Raises:
+            LandingError: if the store cannot be read.
+        """
         folder = self._naming.folder(dataset)
         with explained(f"{self._storage.uri}/{folder}"):
-            names = self._storage.names(folder)
-        windows = {name: self._naming.window(name) for name in names}
-        return sorted(window for name, window in windows.items() if window and name == self._name(dataset, window))
+            listed = self._storage.files(folder)
+        found = [
+            LandedFile(window=window, bytes=file.bytes, at=file.at)
+            for file in listed
+            if (window := self._naming.window(file.name)) and file.name == self._name(dataset, window)
+        ]
+        return sorted(found, key=lambda file: file.window)
 
     def remove(self, dataset: str, window: Window) -> None:
         """Remove what was landed of a window, if anything was.
@@ -155,8 +193,8 @@ class LandingStore:
         """
         if (landed := self.describe(dataset, window)) is None:
             raise NotLanded(
-                f"{dataset} of window {self._naming.label(window)} was never landed ({self.uri_of(dataset, window)}); "
-                f"materialize {dataset} for that window, with what is upstream of it"
+                f"{dataset} of window {self._naming.label(window)} was never landed, or is no longer kept "
+                f"({self.uri_of(dataset, window)}); materialize {dataset} for that window, with what is upstream of it"
             )
         return landed
 

@@ -64,7 +64,7 @@ class FakeWebserver(Webserver):
 
     def launch(self, job: str, *, tags: Mapping[str, str], config: Mapping[str, Any] | None = None) -> None:
         if job == first_load.BOOTSTRAP:
-            assert config == {"ops": {"customer_snapshot": {"config": {"only_if_empty": True}}}}
+            assert config == {"ops": {"load_customers": {"config": {"only_if_empty": True}}}}
             self.loads.append(Run(id="load", queued=True, updated=0.0, windows=None))
             return
         windows = run_tags.windows_of(tags)

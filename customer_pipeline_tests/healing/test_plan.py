@@ -38,6 +38,23 @@ def test_nothing_is_requested_before_the_newest_window_is_published() -> None:
     )
 
 
+@pytest.mark.parametrize(("minutes_after", "proven"), [(-1, False), (0, True), (5, True)])
+def test_a_load_of_the_whole_cache_after_the_newest_window_proves_that_the_provider_is_there(
+    minutes_after: int,
+    proven: bool,  # noqa: FBT001 -- a case
+) -> None:
+    one = world(60, windows(0, 17))
+    one.now += WINDOW_LENGTH
+    end = START + 61 * WINDOW_LENGTH
+
+    loaded_at = end + timedelta(minutes=minutes_after)
+    decision = decide(replace(one.situation(), loaded_at=loaded_at), Memory())
+
+    assert bool(decision.requests) == proven
+    if proven:
+        assert decision.requests[0].windows == windows(60)
+
+
 def test_half_of_the_newest_window_is_no_proof() -> None:
     one = World(now=START + 6 * WINDOW_LENGTH)
     one.coverage = [Window(START, one.now - timedelta(minutes=5))]

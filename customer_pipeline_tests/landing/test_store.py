@@ -89,7 +89,7 @@ def test_a_window_that_was_never_landed_says_how_to_land_it(place: Place) -> Non
     store = place.store()
 
     assert store.describe("things", WINDOW) is None
-    with pytest.raises(NotLanded, match=r"things of window 2026-11-23T1450Z was never landed .*materialize things"):
+    with pytest.raises(NotLanded, match=r"things of window 2026-11-23T1450Z was never landed, .*materialize things"):
         store.read("things", WINDOW)
     with pytest.raises(NotLanded) as caught:
         store.require("things", WINDOW)
