@@ -34,7 +34,7 @@ def test_two_sets_hash_by_different_keys() -> None:
 
 def test_the_last_three_who_were_seen_alive_are_its_witnesses() -> None:
     seen = Seen()
-    assert seen.witnesses == ()
+    assert not seen.witnesses
     seen.testify(["a", "b", "c", "d"])
     seen.testify([])
     seen.testify(["e"])
