@@ -74,7 +74,7 @@ def reconcile_customers(
     metadata = _metadata_of(report, walking, points=_points(context.instance, report))
     context.log_event(dg.AssetMaterialization(customer_reconciliation.key, metadata=metadata))
     verdict = _verdict(report.said, agrees=report.agrees, differences=report.differences)
-    context.log_event(verdict.evaluation())  # type: ignore[arg-type] -- recorded all the same
+    context.log_event(verdict.evaluation())  # type: ignore[arg-type]  # recorded all the same
 
 
 @dg.job(
