@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
-from customer_pipeline.commands import backfill, bootstrap, erase, status
+from customer_pipeline.commands import backfill, bootstrap, erase, reconcile, status
 from customer_pipeline.commands.output import MISCONFIGURED, complain, say
 from customer_pipeline.dev.environment import Ports
 from customer_pipeline.dev.home import Home, HomeInUse, HomeUnusable
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     backfill.add_to(commands)
     bootstrap.add_to(commands)
     erase.add_to(commands)
+    reconcile.add_to(commands)
 
     sandbox = commands.add_parser("sandbox", help="switch faults of the sandbox provider")
     actions = sandbox.add_subparsers(required=True, metavar="ACTION")

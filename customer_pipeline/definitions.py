@@ -12,15 +12,30 @@ from customer_pipeline.defs.loading import load_empty_cache
 from customer_pipeline.defs.normalization import normalization
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.defs.publication import customer_cache
+from customer_pipeline.defs.reconciliation import (
+    cache_agrees_with_provider,
+    customer_reconciliation,
+    customer_reconciliation_job,
+    customer_reconciliation_schedule,
+)
 from customer_pipeline.defs.resources import CacheResource, LandingResource, ProviderResource
 from customer_pipeline.defs.retention import landing_retention, landing_retention_schedule, landing_store
 from customer_pipeline.defs.schedules import customer_sync_schedule
 from customer_pipeline.defs.snapshot import customer_bootstrap, customer_snapshot
 
 defs = dg.Definitions(
-    assets=[raw_customers, normalization, customer_cache, customer_snapshot, landing_store, pipeline_health],
-    jobs=[customer_sync, customer_bootstrap, landing_retention, customer_erasure],
-    schedules=[customer_sync_schedule, landing_retention_schedule],
+    assets=[
+        raw_customers,
+        normalization,
+        customer_cache,
+        customer_snapshot,
+        customer_reconciliation,
+        landing_store,
+        pipeline_health,
+    ],
+    asset_checks=[cache_agrees_with_provider],
+    jobs=[customer_sync, customer_bootstrap, customer_reconciliation_job, customer_erasure, landing_retention],
+    schedules=[customer_sync_schedule, customer_reconciliation_schedule, landing_retention_schedule],
     sensors=[heal_gaps, load_empty_cache, alert_on_failure, report_health],
     resources={
         "provider": ProviderResource(

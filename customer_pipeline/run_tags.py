@@ -9,6 +9,7 @@ LANE = "customer_pipeline/lane"
 LIVE = "live"
 HEAL = "heal"
 BOOTSTRAP = "bootstrap"
+RECONCILIATION = "reconciliation"
 
 # Why a heal was requested.
 REASON = "customer_pipeline/reason"

@@ -299,7 +299,7 @@ def test_a_range_that_cannot_be_used_is_one_line(arguments: list[str], message: 
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [["backfill", "2026-11-23T1450Z", "2026-11-23T1500Z"], ["status"]])
+@pytest.mark.parametrize("command", [["backfill", "2026-11-23T1450Z", "2026-11-23T1500Z"], ["status"], ["reconcile"]])
 def test_a_webserver_that_does_not_answer_is_named_and_nothing_is_started(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,11 +15,13 @@ ASSETS = {
     "quarantined_customers": "normalization",
     "customer_cache": "publication",
     "customer_snapshot": "snapshot",
+    "customer_reconciliation": "reconciliation",
     "pipeline_health": "health",
     "landing_store": "retention",
 }
 # What has windows; the others are reported.
-PARTITIONED = [name for name in ASSETS if name not in {"customer_snapshot", "pipeline_health", "landing_store"}]
+REPORTED = {"customer_snapshot", "customer_reconciliation", "pipeline_health", "landing_store"}
+PARTITIONED = [name for name in ASSETS if name not in REPORTED]
 
 
 def test_the_definitions_load_and_every_asset_has_group_owner_description_and_kinds() -> None:
@@ -50,6 +52,7 @@ def test_the_lineage_leads_from_the_provider_to_the_cache() -> None:
         "quarantined_customers": {"raw_customers"},
         "customer_cache": {"customers"},
         "customer_snapshot": set(),
+        "customer_reconciliation": {"customer_cache", "customer_snapshot"},
         "pipeline_health": {"customer_cache"},
         "landing_store": {"raw_customers", "customers", "quarantined_customers"},
     }
@@ -61,6 +64,7 @@ def test_what_runs_by_itself_is_known() -> None:
     assert schedules == {
         "customer_sync_schedule": "customer_sync",
         "landing_retention_schedule": "landing_retention",
+        "customer_reconciliation_schedule": "customer_reconciliation",
     }
 
 

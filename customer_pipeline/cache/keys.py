@@ -32,6 +32,11 @@ class CacheKeys:
         return f"{self.prefix}:{{{customer_id}}}:tombstone"
 
     @property
+    def documents(self) -> str:
+        """The pattern of all documents' keys; no other key of the contract matches it."""
+        return re.sub(r"([*?\[\]\\])", r"\\\1", self.prefix) + ":{*}"
+
+    @property
     def by_updated_at(self) -> str:
         """The key of the index of live customers by `updated_at`."""
         return f"{self.prefix}s:by_updated_at"

@@ -28,6 +28,8 @@ def run_job(
 ) -> int:
     """Start a run of a job, or go on watching the one that is under way; return the exit code of its outcome.
 
+    A run of which an asset check did not pass has not succeeded.
+
     Args:
         graphql: of the webserver.
         job: its name.
@@ -73,6 +75,8 @@ def _watched(graphql: GraphQL, job: str, run: JobRun, *, wait: Callable[[float],
             silent_since = None
             for line in run.lines:
                 say(line)
+            if run.succeeded and run.failed_checks:
+                return complain(f"run {run.id[:8]} of {job} has ended: {' '.join(run.failed_checks)}", code=FAILED)
             if run.succeeded:
                 say(f"run {run.id[:8]} of {job} has succeeded")
                 return 0

@@ -18,6 +18,7 @@ from customer_pipeline.windows import Window, contiguous, split
 
 JOB = "customer_sync"
 BOOTSTRAP_JOB = "customer_bootstrap"
+RECONCILIATION = "customer_reconciliation"
 HEAL_SENSOR = "heal_gaps"
 ASSETS = frozenset(map(dg.AssetKey, ["raw_customers", "customers", "quarantined_customers", "customer_cache"]))
 
@@ -79,6 +80,19 @@ def loads(instance: dg.DagsterInstance, *, limit: int) -> list[PipelineRun]:
     """Return the newest runs that load the whole cache, newest first, whatever their state."""
     records = instance.get_run_records(filters=dg.RunsFilter(job_name=BOOTSTRAP_JOB), limit=limit)
     return [_pipeline_run(record) for record in records]
+
+
+def reconciliations(instance: dg.DagsterInstance, *, limit: int) -> list[tuple[datetime, Mapping[str, object]]]:
+    """Return when the newest reconciliations ended and what metadata they reported, newest first."""
+    result = instance.fetch_materializations(dg.AssetKey(RECONCILIATION), limit=limit)
+    return [
+        (
+            datetime.fromtimestamp(record.timestamp, UTC),
+            {name: value.value for name, value in event.metadata.items()},
+        )
+        for record in result.records
+        if (event := record.asset_materialization)
+    ]
 
 
 def ended(instance: dg.DagsterInstance, *, after: datetime) -> list[PipelineRun]:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 from pydantic import Field
@@ -18,6 +18,7 @@ from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.fingerprint import fingerprint
 from customer_pipeline.provider.profile import Profile, load_profile
+from customer_pipeline.reconciliation.comparison import Comparison
 from customer_pipeline.request_budget.budget import open_budget
 from customer_pipeline.snapshot.completion import CacheLoader
 from customer_pipeline.snapshot.loading import Progress
@@ -76,6 +77,22 @@ class CacheResource(dg.ConfigurableResource[Publisher]):
                 start=settings.start,
                 said=said,
             )
+        finally:
+            connection.close()
+
+    @contextmanager
+    def comparison(self, *, due: datetime, check_only: bool) -> Iterator[Comparison]:
+        """Open one connection for one reconciliation.
+
+        Args:
+            due: what changed before should be in the cache.
+            check_only: whether nothing is published.
+        """
+        connection = connect(self.url)
+        try:
+            keys = CacheKeys(self.prefix)
+            publisher = None if check_only else Publisher(connection, keys=keys)
+            yield Comparison(connection, keys=keys, publisher=publisher, due=due)
         finally:
             connection.close()
 

@@ -28,9 +28,9 @@ LOOKS = {
 }
 _ORDER = [*LOOKS, State.BEFORE_START]
 _GREY = "#777"
-_WIDTH = 360
+WIDTH = 360
 _CELL = 2.5  # wide
-_PLOT = 28  # high
+PLOT = 28  # high
 _LABEL = 36  # wide
 _HOURS_BETWEEN_TICKS = 6
 _STEPS = (1, 2, 3, 6)
@@ -53,14 +53,14 @@ def states(day: Day) -> str:
         paths = "".join(
             f"<path stroke='{colour}' stroke-width='{height}' d='{cells}'/>"
             for state, (colour, height) in LOOKS.items()
-            if (cells := _cells(worst, state, step=step, y=_PLOT - height / 2))
+            if (cells := _cells(worst, state, step=step, y=PLOT - height / 2))
         )
-        return _picture(
+        return picture(
             "windows",
             _axis(day.windows),
             f"<g transform='scale({_CELL} 1)'>{paths}</g>",
-            f"<text y='{_PLOT + 31}'>{legend}</text>",
-            height=_PLOT + 36,
+            f"<text y='{PLOT + 31}'>{legend}</text>",
+            height=PLOT + 36,
         )
 
     return _shown_inline(draw)
@@ -99,9 +99,9 @@ def _area(day: Day, values: Sequence[float | None], *, title: str, colour: str, 
 
     def draw(step: int) -> str:
         largest = [max((value for value in some if value is not None), default=None) for some in _merged(values, step)]
-        heights = [None if value is None else round(value / most * _PLOT) for value in largest]
+        heights = [None if value is None else round(value / most * PLOT) for value in largest]
         area = f"<path transform='scale({_CELL} 1)' fill='{colour}' d='{_outline(heights, step=step)}'/>"
-        return f"{_picture(title, _axis(day.windows), area, height=_PLOT + 18)}\\\n{text}"
+        return f"{picture(title, _axis(day.windows), area, height=PLOT + 18)}\\\n{text}"
 
     return _shown_inline(draw)
 
@@ -135,14 +135,14 @@ def _outline(heights: Sequence[int | None], *, step: int) -> str:
     """Return one closed path for each stretch of known heights."""
     path, position, before = "", 0, 0
     for known, stretch in groupby(heights, key=lambda height: height is not None):
-        path += f"M{position},{_PLOT}" if known else ""
+        path += f"M{position},{PLOT}" if known else ""
         for height, run in groupby(stretch):
             width = len(list(run)) * step
             position += width
             if height is not None:
                 path += f"v{before - height}h{width}"
                 before = height
-        path += f"V{_PLOT}z" if known else ""
+        path += f"V{PLOT}z" if known else ""
         before = 0
     return path
 
@@ -154,18 +154,19 @@ def _axis(windows: Sequence[Window]) -> str:
         for position, window in enumerate(windows)
         if window.start.minute == 0 and window.start.hour % _HOURS_BETWEEN_TICKS == 0
     }
-    ticks = "".join(f"M{x:g},0v{_PLOT + 14}" for x in at)
+    ticks = "".join(f"M{x:g},0v{PLOT + 14}" for x in at)
     texts = "".join(
-        f"<text x='{x + 3:g}' y='{_PLOT + 14}'>{instant:%H}:00Z</text>"
+        f"<text x='{x + 3:g}' y='{PLOT + 14}'>{instant:%H}:00Z</text>"
         for x, instant in at.items()
-        if x + _LABEL <= _WIDTH
+        if x + _LABEL <= WIDTH
     )
-    return f"<path stroke='{_GREY}' d='M0,{_PLOT}h{_WIDTH}{ticks}'/>{texts}"
+    return f"<path stroke='{_GREY}' d='M0,{PLOT}h{WIDTH}{ticks}'/>{texts}"
 
 
-def _picture(title: str, *elements: str, height: int) -> str:
+def picture(title: str, *elements: str, height: int) -> str:
+    """Return Markdown that holds a picture of SVG elements."""
     svg = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' viewBox='0 0 {_WIDTH} {height}' "
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{WIDTH}' viewBox='0 0 {WIDTH} {height}' "
         f"fill='{_GREY}' style='font:11px sans-serif'>{''.join(elements)}</svg>"
     )
     return f"![{title}](<data:image/svg+xml,{svg.translate(_ESCAPES)}>)"

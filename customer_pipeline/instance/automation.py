@@ -10,6 +10,8 @@ from customer_pipeline.instance.runs import instant
 
 SCHEDULE = "customer_sync_schedule"
 HEAL_SENSOR = "heal_gaps"
+# Off until somebody switches them on: nobody misses them.
+OPTIONAL = frozenset({"customer_reconciliation_schedule"})
 
 HEARTBEAT_IS_LATE_AFTER = timedelta(minutes=5)
 

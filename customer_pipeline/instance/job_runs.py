@@ -17,6 +17,7 @@ _LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $p
 _EVENTS = """query($run: ID!, $cursor: String) { runOrError(runId: $run) { ... on Run { status } }
   logsForRun(runId: $run, afterCursor: $cursor, limit: 1000) { ... on EventConnection { cursor hasMore events {
     __typename ... on LogMessageEvent { message level }
+    ... on AssetCheckEvaluationEvent { evaluation { checkName success description } }
     ... on ExecutionStepFailureEvent { error { message } failureMetadata { description } } } }
   ... on PythonError { message } ... on RunNotFoundError { message } } }"""
 
@@ -30,6 +31,7 @@ class JobRun:
         status: as Dagster has it, such as STARTED.
         lines: what it has logged since it was last looked at.
         cause: the first line of why its step failed.
+        failed_checks: what asset checks found that did not pass.
         cursor: where the next look begins.
     """
 
@@ -37,6 +39,7 @@ class JobRun:
     status: str
     lines: tuple[str, ...] = ()
     cause: str | None = None
+    failed_checks: tuple[str, ...] = ()
     cursor: str | None = None
 
     @property
@@ -103,6 +106,7 @@ def look(graphql: GraphQL, run: JobRun) -> JobRun:
         WebserverError: if the webserver does not answer, or knows no such run.
     """
     lines: list[str] = []
+    failed_checks = list(run.failed_checks)
     cause, cursor = run.cause, run.cursor
     while True:
         answer = graphql.ask(_EVENTS, {"run": run.id, "cursor": cursor})
@@ -110,13 +114,24 @@ def look(graphql: GraphQL, run: JobRun) -> JobRun:
         for event in events["events"]:
             if event["__typename"] == "LogMessageEvent" and event["level"] in {"INFO", "WARNING"}:
                 lines.append(event["message"].partition("\n")[0])
+            elif event["__typename"] == "AssetCheckEvaluationEvent":
+                check = event["evaluation"]
+                if not check["success"]:
+                    failed_checks.append(check["description"] or f"{check['checkName']} failed")
             elif event["__typename"] == "ExecutionStepFailureEvent":
                 told = (event["failureMetadata"] or {}).get("description") or (event["error"] or {}).get("message", "")
                 cause = told.partition("\n")[0]
         cursor = events["cursor"]
         if not events["hasMore"]:
             break
-    return JobRun(id=run.id, status=answer["runOrError"]["status"], lines=tuple(lines), cause=cause, cursor=cursor)
+    return JobRun(
+        id=run.id,
+        status=answer["runOrError"]["status"],
+        lines=tuple(lines),
+        cause=cause,
+        failed_checks=tuple(failed_checks),
+        cursor=cursor,
+    )
 
 
 def page(run: JobRun) -> str:

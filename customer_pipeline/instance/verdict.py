@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from customer_pipeline.instance.automation import SCHEDULE, Automations
+from customer_pipeline.instance.automation import OPTIONAL, SCHEDULE, Automations
 from customer_pipeline.instance.status import CacheState, InstanceState, Status
 from customer_pipeline.windows import WINDOW_LENGTH, Window
 
@@ -91,10 +91,6 @@ def _of_instance(instance: InstanceState, at: datetime) -> Iterator[tuple[Level,
         number = windows_in(instance.given_up)
         yield Level.CRITICAL, f"{number} window{'s were' if number > 1 else ' was'} given up: look at the failed runs"
     yield from _of_automations(instance.automations, at)
-
-
-# Off by default.
-OPTIONAL = frozenset({"customer_reconciliation_schedule"})
 
 
 def _of_automations(automations: Automations, at: datetime) -> Iterator[tuple[Level, str]]:

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]  # undocumented in the stubs, public in CPython
 from typing import Any
@@ -45,14 +47,42 @@ def parse_body(body: bytes, *, encoding: str, path: str) -> Body:
     Raises:
         BodyError: if the body is not JSON, or has no list where the records should be.
     """
-    try:
-        text = body.decode(encoding).removeprefix("\ufeff")
-    except (UnicodeDecodeError, LookupError):
-        raise BodyError(f"the body is not {encoding} text") from None
-    try:
+    text = _text(body, encoding)
+    with _explained():
         if path == "@" or _DOTTED.fullmatch(path):
             return _sliced(text, [] if path == "@" else path.split("."))
         return _searched(text, path)
+
+
+def parse_record(body: bytes, *, encoding: str, path: str) -> Body:
+    """Parse a JSON body and find its one record; nothing or null there is no record.
+
+    Raises:
+        BodyError: if the body is not JSON, or has something else than an object where the record should be.
+    """
+    text = _text(body, encoding)
+    with _explained():
+        document = _whole(text)
+        record = Path(path)([document])[0]
+        if record is None:
+            return Body(document, [], [])
+        if not isinstance(record, dict):
+            found = "what cannot be evaluated" if record is UNUSABLE else type(record).__name__
+            raise BodyError(f"there is no object at {path!r} (lookup.record) but {found}")
+        return Body(document, [record], [text.strip() if path == "@" else json.dumps(record)])
+
+
+def _text(body: bytes, encoding: str) -> str:
+    try:
+        return body.decode(encoding).removeprefix("\ufeff")
+    except (UnicodeDecodeError, LookupError):
+        raise BodyError(f"the body is not {encoding} text") from None
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
     except BodyError:
         raise
     except (ValueError, RecursionError) as error:

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from customer_pipeline.provider.errors import ProviderMisbehaved
+from customer_pipeline.provider.lookup import Lookup, Lookups
 from customer_pipeline.provider.permits import Permits
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.provider.transport import Transport
@@ -14,7 +15,7 @@ from customer_pipeline.windows import Window
 
 
 class ProviderClient:
-    """Walks one provider over one HTTP session, one request at a time; the retry budget is the client's.
+    """Asks one provider over one HTTP session, one request at a time; the retry budget is the client's.
 
     Args:
         profile: what the provider is like.
@@ -48,6 +49,15 @@ class ProviderClient:
         """
         self._transport.renew_budget()
         return Walk(self._transport, self.profile.model_copy(update={"lookback": timedelta(0)}), window)
+
+    def lookup(self, customer_id: str) -> Lookup:
+        """Ask for one customer by its id, at the profile's lookup endpoint; that there is none is an answer too.
+
+        Raises:
+            ProviderError: one of its four kinds; no message holds the id.
+            ProfileError: if the profile names no such endpoint.
+        """
+        return Lookups(self._transport, self.profile)(customer_id)
 
     def require_all(self, window: Window, *, seen: int) -> None:
         """Return if as many different records of a window were seen as the provider has there by its own account.

@@ -17,10 +17,9 @@ from pydantic import (
     model_validator,
 )
 
-from customer_pipeline import timestamps
-from customer_pipeline.customers.mapping import JmesPath
 from customer_pipeline.customers.mapping import Mapping as CustomerMapping
 from customer_pipeline.provider import strict_yaml
+from customer_pipeline.provider.endpoints import ListEndpoint, LookupEndpoint
 from customer_pipeline.provider.limits import Limits, Retry, Timeouts
 from customer_pipeline.provider.references import (
     REFERENCE,
@@ -37,7 +36,6 @@ from customer_pipeline.provider.values import Duration, HeaderName, Instant, Str
 __all__ = ["Duration", "Profile", "ProfileError", "load_profile", "resolve", "shipped_profiles"]
 
 _CREDENTIAL_HEADERS = re.compile(r"authorization|cookie|.*(api-?key|token|secret|password).*", re.IGNORECASE)
-_TEMPLATE = re.compile(r"\{[A-Za-z_]+\}")
 
 
 class NoAuth(Strict):
@@ -81,77 +79,6 @@ class BasicAuth(Strict):
 Auth = Annotated[NoAuth | BearerAuth | ApiKeyAuth | BasicAuth, Field(discriminator="type")]
 
 
-class SentDatetimes(Strict):
-    """The datetime format that the provider is sent in `{since}` and `{until}`."""
-
-    format: str = Field("rfc3339", description="`rfc3339`, `epoch_s`, `epoch_ms`, or a strftime pattern.")
-    digits: Annotated[int, Field(ge=0, le=6)] = Field(6, description="Fractional digits, for rfc3339.")
-    offset: Literal["Z", "+00:00"] = Field("Z", description="How UTC is written, for rfc3339.")
-
-    @model_validator(mode="after")
-    def _format_is_known(self) -> Self:
-        if self.format not in {"rfc3339", "epoch_s", "epoch_ms"} and "%" not in self.format:
-            raise ValueError(f"{self.format!r} is no format; use rfc3339, epoch_s, epoch_ms or a strftime pattern")
-        timestamps.sent_resolution(format=self.format, digits=self.digits)
-        return self
-
-
-class ListEndpoint(Strict):
-    """The endpoint that lists customers changed since an instant."""
-
-    path: str = Field(description="Path below the base URL; it may hold a query string.")
-    query: dict[str, str] = Field(
-        default_factory=dict,
-        description="Query parameters; `{since}` and `{until}` are replaced, so a filter expression works too.",
-    )
-    datetimes: SentDatetimes = SentDatetimes()
-    records: JmesPath = Field("@", description="Where the records are in the body; `@` for the root.")
-    content_types: tuple[str, ...] = Field(
-        ("application/json", "text/json"), description="Media types that are parsed as JSON, besides any `+json`."
-    )
-    no_content_is_empty: bool = Field(default=False, description="A 204 means that there are no records.")
-
-    @model_validator(mode="after")
-    def _templates_are_known(self) -> Self:
-        if _TEMPLATE.search(self.path):
-            raise ValueError("`{since}` and `{until}` are replaced in list.query, not in list.path")
-        for name, value in self.query.items():
-            for template in _TEMPLATE.findall(re.sub(r"\$\{[^}]*\}", "", value)):
-                if template not in {"{since}", "{until}"}:
-                    raise ValueError(f"list.query.{name} holds {template}; only {{since}} and {{until}} are replaced")
-        return self
-
-    @model_validator(mode="after")
-    def _holds_no_references(self) -> Self:
-        if any(REFERENCE.search(text) for text in texts(self.model_dump())):
-            raise ValueError(
-                "`${NAME}` is not replaced within `list`; for a key in the query, use auth: {type: api_key, in: query}"
-            )
-        return self
-
-    def query_between(self, since: datetime, until: datetime) -> dict[str, str]:
-        """Return the query that asks for what changed between two instants."""
-        sent = self.datetimes
-        bounds = {
-            "{since}": timestamps.format_sent(since, format=sent.format, digits=sent.digits, offset=sent.offset),
-            "{until}": timestamps.format_sent(until, format=sent.format, digits=sent.digits, offset=sent.offset),
-        }
-        return {
-            name: re.sub(r"\{(?:since|until)\}", lambda match: bounds[match[0]], value)
-            for name, value in self.query.items()
-        }
-
-    @property
-    def bounded(self) -> bool:
-        """Whether the provider is told where the window ends."""
-        return any("{until}" in value for value in self.query.values())
-
-    @property
-    def filtered(self) -> bool:
-        """Whether the provider is told where the window starts."""
-        return any("{since}" in value for value in self.query.values())
-
-
 class Snapshot(Strict):
     """How all customers are walked: the first load, and what reconciliation compares the cache with."""
 
@@ -171,6 +98,7 @@ class Profile(CustomerMapping):
         default_factory=dict, description="Extra headers; may hold `${NAME}` references."
     )
     list: ListEndpoint
+    lookup: LookupEndpoint | None = None
     pagination: Pagination
     lookback: Duration = timedelta(minutes=5)
     timeouts: Timeouts = Timeouts()

@@ -14,7 +14,8 @@ import urllib3
 from requests.structures import CaseInsensitiveDict
 
 from customer_pipeline import timestamps
-from customer_pipeline.provider.answers import clock_difference, parsed, request_id
+from customer_pipeline.provider.answers import clock_difference, parsed
+from customer_pipeline.provider.attempts import Attempts, Traffic
 from customer_pipeline.provider.bodies import Body
 from customer_pipeline.provider.errors import (
     ProviderError,
@@ -34,17 +35,9 @@ MOST_BODY_BYTES = 128 << 20
 _CHUNK_BYTES = 1 << 16
 _REDIRECTS = {301, 302, 303, 307, 308}
 
+Reader = Callable[[requests.Response, bytes, RequestFacts], Body]
+
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Traffic:
-    """What went over the wire so far."""
-
-    requests: int = 0
-    retries: int = 0
-    bytes: int = 0
-    waited: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +63,6 @@ class Answer:
     facts: RequestFacts
 
 
-@dataclass(slots=True)
-class _Attempts:
-    """One request and its tries; `shown` is the list's URL, since a link's own is part of a body."""
-
-    shown: str
-    request_id_header: str
-    started: float = field(default_factory=time.monotonic)
-    count: int = 0
-
-    def facts(self, response: requests.Response | None) -> RequestFacts:
-        return RequestFacts(
-            method="GET",
-            url=self.shown,
-            status=response.status_code if response is not None else None,
-            attempts=self.count,
-            elapsed=timedelta(seconds=time.monotonic() - self.started),
-            request_id=request_id(response.headers, self.request_id_header) if response is not None else None,
-        )
-
-
 class Transport:
     """The session. It sends one request at a time; `permits` says when.
 
@@ -110,7 +83,8 @@ class Transport:
         self._permits = permits or Unlimited()
         self.base_url = profile.resolved_base_url(environment)
         self.list_url = f"{self.base_url}/{profile.list.path.lstrip('/')}"
-        self._shown = redact(f"{profile.shown_base_url(environment)}/{profile.list.path.lstrip('/')}")
+        self._shown_base_url = profile.shown_base_url(environment)
+        self._shown = self.shown(profile.list.path)
         self._session = open_session(profile, environment)
         self._sleep = sleep or self._ending.wait
         self.traffic = Traffic()
@@ -131,20 +105,37 @@ class Transport:
     def __repr__(self) -> str:
         return f"Transport({self._shown!r})"
 
-    def get(self, url: str, params: Mapping[str, str] | None = None) -> Answer:
+    def shown(self, path: str) -> str:
+        """Return what may be shown of the URL at a path of the profile."""
+        return redact(f"{self._shown_base_url}/{path.lstrip('/')}")
+
+    def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        shown: str | None = None,
+        read: Reader | None = None,
+    ) -> Answer:
         """Ask for `url`; transient errors are retried within the retry budget, each try with a permit of its own.
+
+        Args:
+            url: where to ask.
+            params: of the query.
+            shown: what errors show of the URL; the list's by default.
+            read: makes a body of an answer; that of a list by default.
 
         Raises:
             ProviderError: one of its four kinds.
             RequestBudgetExhausted: if no permit came in time; it was waited for, so this is not retried.
         """
-        attempts = _Attempts(self._shown, self._profile.request_id_header)
+        attempts = Attempts(shown or self._shown, self._profile.request_id_header)
         while True:
             if self._ending.is_set():
                 raise ProviderUnavailable("the run ends before this request", attempts.facts(None))
             attempts.count += 1
             try:
-                return self._try(attempts, url, params or {})
+                return self._try(attempts, url, params or {}, read or self._read_list)
             except RequestBudgetExhausted:
                 raise
             except ProviderError as error:
@@ -153,7 +144,7 @@ class Transport:
                 self.traffic.retries += 1
                 log.info("retrying after attempt %d: %s", attempts.count, error.reason)
 
-    def _try(self, attempts: _Attempts, url: str, params: Mapping[str, str]) -> Answer:
+    def _try(self, attempts: Attempts, url: str, params: Mapping[str, str], read: Reader) -> Answer:
         for _ in range(MAX_REDIRECTS + 1):
             with self._permitted(attempts):
                 sent_at = timestamps.now()
@@ -161,15 +152,18 @@ class Transport:
                 received_at = timestamps.now()
             facts = attempts.facts(response)
             if response.status_code not in _REDIRECTS:
-                body = parsed(response, content, endpoint=self._profile.list, facts=facts)
+                body = read(response, content, facts)
                 difference = clock_difference(response.headers, sent_at=sent_at, received_at=received_at)
                 return Answer(response.url, body, response.headers, sent_at, received_at, difference, facts)
             url = self.same_origin(response.url, response.headers.get("Location", ""), facts)
             params = {}
         raise ProviderMisbehaved(f"the provider redirected more than {MAX_REDIRECTS} times", facts)
 
+    def _read_list(self, response: requests.Response, content: bytes, facts: RequestFacts) -> Body:
+        return parsed(response, content, endpoint=self._profile.list, facts=facts)
+
     @contextmanager
-    def _permitted(self, attempts: _Attempts) -> Iterator[None]:
+    def _permitted(self, attempts: Attempts) -> Iterator[None]:
         try:
             with self._permits.permit() as waited:
                 self.traffic.waited += waited
@@ -178,7 +172,7 @@ class Transport:
             facts = attempts.facts(None)
             raise RequestBudgetExhausted(str(refusal), replace(facts, attempts=facts.attempts - 1)) from None
 
-    def _receive(self, attempts: _Attempts, url: str, params: Mapping[str, str]) -> tuple[requests.Response, bytes]:
+    def _receive(self, attempts: Attempts, url: str, params: Mapping[str, str]) -> tuple[requests.Response, bytes]:
         timeouts = self._profile.timeouts
         self.traffic.requests += 1
         deadline = time.monotonic() + timeouts.total.total_seconds()

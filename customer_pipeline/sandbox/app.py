@@ -51,7 +51,7 @@ def create_app(
         routes=[
             *Backstage(world, faults).routes(),
             Route("/{auth}/{style}/customers", listing.many),
-            Route("/{auth}/{style}/customers/{id}", listing.one),
+            Route("/{auth}/{style}/customers/{id:path}", listing.one),
         ],
         exception_handlers=HANDLERS,
         lifespan=lifespan,

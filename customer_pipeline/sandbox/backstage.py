@@ -38,8 +38,8 @@ class Backstage:
             ("POST", "/_sandbox/resume", self.resume),
             ("GET", "/_sandbox/customers", self.truth),
             ("POST", "/_sandbox/customers", self.create),
-            ("PUT", "/_sandbox/customers/{id}", self.edit),
-            ("DELETE", "/_sandbox/customers/{id}", self.delete),
+            ("PUT", "/_sandbox/customers/{id:path}", self.edit),
+            ("DELETE", "/_sandbox/customers/{id:path}", self.delete),
         ]
         return [Route(path, endpoint, methods=[method]) for method, path, endpoint in table]
 

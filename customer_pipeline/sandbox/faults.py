@@ -30,6 +30,7 @@ FAULTS = {
     "foreign_link": "the next link leads to another origin (to=http://foreign.invalid)",
     "redirect_foreign": "302 to another origin (to=http://foreign.invalid)",
     "empty_200": "200 with no records",
+    "half_200": "200 with every other customer, and a total that agrees",
     "page_repeats": "every page holds the records of the first",
     "edits_during_walk": (
         "after each page, customers change (count=1 a page, total=10 altogether, kind=edit|delete, "

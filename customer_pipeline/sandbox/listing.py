@@ -62,6 +62,8 @@ class Listing:
         asked = listing.bounds
         if self._faults.strike("filter_ignored", asked):
             listing = replace(listing, bounds=Bounds())
+        if self._faults.strike("half_200", asked):
+            listing = replace(listing, bounds=replace(listing.bounds, every_other=True))
         loop = self._faults.strike("looping_cursor", asked)
         place = self._place(style, query, listing=listing, loop=loop)
         rows = self._page(listing, place, more=1)

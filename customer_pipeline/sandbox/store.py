@@ -51,10 +51,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Which customers a list holds: `updated_at` in `[since, until)`, microseconds; None is unbounded."""
+    """Which customers a list holds: `updated_at` in `[since, until)`, microseconds; None is unbounded.
+
+    With `every_other` it holds every other one of them only, by the order of creation.
+    """
 
     since: int | None = None
     until: int | None = None
+    every_other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,8 @@ def _conditions(bounds: Bounds) -> tuple[str, tuple[int | str, ...]]:
         where, values = f"{where} AND updated_at >= ?", (*values, bounds.since)
     if bounds.until is not None:
         where, values = f"{where} AND updated_at < ?", (*values, bounds.until)
+    if bounds.every_other:
+        where = f"{where} AND seq % 2 = 0"
     return where, values
 
 

@@ -23,7 +23,7 @@ from customer_pipeline.landing.naming import BEGINNING, COMPLETION
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
-from customer_pipeline.snapshot.walking import SUPPRESSED, walk_parts
+from customer_pipeline.snapshot.walking import suppressed_in, walk_parts
 from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
 from customer_pipeline.windows import Window
 
@@ -182,7 +182,7 @@ def load(
         report = normalize(part.window, profile=profile, landing=store)
         _, outcomes = publish_landed(part.window, landing=store, publisher=publisher)
         seen.add(part.window, landing=store)
-        loaded.suppressed += int(str(store.require(RAW_CUSTOMERS, part.window).facts.get(SUPPRESSED, 0)))
+        loaded.suppressed += suppressed_in(part.window, landing=store)
         loaded.add(report, outcomes)
         loaded.resumed += part.walk is None
         loaded.requests += part.walk.requests if part.walk else 0

@@ -21,8 +21,7 @@ from customer_pipeline.steps import RAW_CUSTOMERS, facts_of, raw_rows
 from customer_pipeline.windows import Window, subtract
 
 MOST_ROWS = 20_000
-# The fact of a part that says how many records of erased customers it had.
-SUPPRESSED = "suppressed"
+_SUPPRESSED = "suppressed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,6 +99,11 @@ def walk_parts(
         pool.shutdown(cancel_futures=True)
 
 
+def suppressed_in(part: Window, *, landing: LandingStore) -> int:
+    """Return how many records of erased customers the walk of a part left out."""
+    return int(str(landing.require(RAW_CUSTOMERS, part).facts.get(_SUPPRESSED, 0)))
+
+
 def usable(landing: LandingStore) -> list[Window]:
     """Return the parts that have landed; a damaged file is removed, so that its part is read again."""
     found = []
@@ -132,7 +136,7 @@ def _walked(window: Window, *, client: ProviderClient, landing: LandingStore, si
                     writer.window = walk.settled
                     break
             pages.close()
-            writer.facts.update(facts_of(walk.stats) | {SUPPRESSED: sieve.suppressed})
+            writer.facts.update(facts_of(walk.stats) | {_SUPPRESSED: sieve.suppressed})
         left = [half for piece in rest(window, writer.window) for half in halves(piece, profile)]
         return _Walked(part=Part(window=writer.window, walk=walk.stats), left=left)
     return _Walked(part=None, left=halves(window, profile))

@@ -140,6 +140,7 @@ def test_what_the_instance_does_not_do_is_named(state: InstanceState, level: Lev
     "state",
     [
         instance(daemons=(daemon(heard_of=4),)),
+        instance(automation(SCHEDULE), automation("customer_reconciliation_schedule", on=False)),
         instance(automation(SCHEDULE), automation(HEAL_SENSOR, last=SKIPPED_TICK, cursor=Memory().dump())),
     ],
 )

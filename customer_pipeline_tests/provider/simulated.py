@@ -14,9 +14,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from requests.structures import CaseInsensitiveDict
 
+from customer_pipeline.provider.attempts import Traffic
 from customer_pipeline.provider.bodies import parse_body
 from customer_pipeline.provider.errors import ProviderRejected, RequestFacts
-from customer_pipeline.provider.transport import Answer, Traffic
+from customer_pipeline.provider.transport import Answer
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LIST_URL = "http://provider.test/customers"

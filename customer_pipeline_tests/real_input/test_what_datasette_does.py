@@ -124,3 +124,13 @@ def test_the_shipped_profiles_walk_every_record_of_one_instant(server: Datasette
     assert sorted(ids, key=str) == sorted(f"rec-{number}" for number in range(250))
     assert looked_back == [], "the window after the boundary asks from 12:35 on"
     assert walk.stats.pages == -(-250 // size)
+
+
+@pytest.mark.parametrize("name", ["datasette", "datasette-link-header"])
+def test_the_shipped_profiles_find_a_customer_and_no_other(server: DatasetteServer, name: str) -> None:
+    with ProviderClient(load_profile(name), server.environment) as client:
+        assert not client.lookup("rec-1").absent
+        assert [client.lookup(id_).absent for id_ in ("rec-250", "rec-1 ", "rec%", "a/b")] == [True] * 4
+    wrong = {**server.environment, "DATASETTE_TOKEN": "wrong"}
+    with ProviderClient(load_profile(name), wrong) as client, pytest.raises(ProviderRejected):
+        client.lookup("rec-1")

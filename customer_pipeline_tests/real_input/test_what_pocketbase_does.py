@@ -163,3 +163,17 @@ def test_more_records_of_one_instant_than_a_page_holds_are_not_lost_either(runni
                 running.call("PATCH", f"{RECORDS}/{id_}", {"updated": "2025-11-20 12:50:00.000Z"})
     assert len(seen) == 300
     assert walk.stats.passes > 1
+
+
+def test_a_customer_is_found_by_its_id_and_one_that_was_removed_is_absent(server: PocketBaseServer) -> None:
+    kept, removed = (item["id"] for item in server.call("GET", RECORDS, perPage=2)["items"])
+    server.api.delete(f"{server.url}{RECORDS}/{removed}", timeout=30).raise_for_status()
+    with ProviderClient(load_profile("pocketbase"), server.environment) as client:
+        assert [client.lookup(id_).absent for id_ in (kept, removed, "a/b")] == [False, True, True]
+
+
+def test_a_wrong_token_does_not_make_a_customer_absent_while_the_view_rule_is_locked(server: PocketBaseServer) -> None:
+    environment = {**server.environment, "POCKETBASE_TOKEN": "wrong"}
+    there = server.call("GET", RECORDS, perPage=1)["items"][0]["id"]
+    with ProviderClient(load_profile("pocketbase"), environment) as client, pytest.raises(ProviderRejected):
+        client.lookup(there)

@@ -214,6 +214,16 @@ def test_an_empty_answer_looks_like_the_end(sandbox: RunningSandbox, style: str)
     assert "total" not in sandbox.get(f"/none/{style}/customers").json()
 
 
+@pytest.mark.parametrize("style", ["page_number", "cursor", "link_header", "last_id"])
+def test_half_an_answer_is_the_same_half_every_time_and_looks_whole(sandbox: RunningSandbox, style: str) -> None:
+    whole = ids(walk(sandbox, style, per_page=500))
+    sandbox.fault("half_200")
+    half = ids(walk(sandbox, style, per_page=500))
+    assert half == ids(walk(sandbox, style, per_page=500))
+    assert set(half) < set(whole)
+    assert len(half) == sandbox.get(f"/none/{style}/customers", total=1).json()["total"] == len(whole) // 2
+
+
 @pytest.mark.parametrize("style", ["page_number", "offset", "cursor", "next_link", "link_header", "next_header"])
 def test_a_repeated_page_is_identical_and_its_cursor_is_not(sandbox: RunningSandbox, style: str) -> None:
     sandbox.fault("page_repeats")

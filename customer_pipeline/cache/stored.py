@@ -1,0 +1,137 @@
+"""What the cache holds of customers: read in batches, and their versions without parsing a document."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, cast
+
+from customer_pipeline.cache.connection import Connection
+from customer_pipeline.cache.errors import CLIENT_ERRORS, explain
+from customer_pipeline.cache.exchange import exchange
+from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.timestamps import CONTRACT_LENGTH, parse_instant
+
+_HEAD = b'{"version":"'
+VERSION_LENGTH = 2 * CONTRACT_LENGTH + 1
+_CHUNK = 1000
+
+
+class Version(NamedTuple):
+    """What orders the states of a customer; the texts compare as the instants do."""
+
+    updated_at: str
+    fetched_at: str
+
+    def __str__(self) -> str:
+        return f"{self.updated_at}/{self.fetched_at}"
+
+
+class Stored(NamedTuple):
+    """What the cache holds of one customer.
+
+    Attributes:
+        document: the document; None where there is none.
+        tombstone: the version at which the customer was deleted; None where that is not known.
+        score: in the index, in epoch milliseconds; None where the index does not hold the customer.
+    """
+
+    document: bytes | None
+    tombstone: bytes | None
+    score: float | None
+
+
+def version_of(text: str | bytes) -> Version | None:
+    """Return the version that a tombstone holds; None for what the pipeline did not write."""
+    decoded = text.decode("ascii", "replace") if isinstance(text, bytes) else text
+    updated_at, _, fetched_at = decoded.partition("/")
+    try:
+        parse_instant(updated_at)
+        parse_instant(fetched_at)
+    except ValueError:
+        return None
+    return Version(updated_at, fetched_at)
+
+
+def version_of_document(document: bytes) -> Version | None:
+    """Return the version of a document, or of its beginning; None for what the pipeline did not write."""
+    start = len(_HEAD)
+    return version_of(document[start : start + VERSION_LENGTH]) if document.startswith(_HEAD) else None
+
+
+def content_of(document: bytes) -> bytes:
+    """Return a document without its version."""
+    return document[len(_HEAD) + VERSION_LENGTH :]
+
+
+def read(connection: Connection, ids: Sequence[str], *, keys: CacheKeys) -> list[Stored]:
+    """Return what the cache holds of each customer, in one round trip (in a cluster, one for each node).
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    if not ids:
+        return []
+    pairs = [("MGET", keys.document(customer_id), keys.tombstone(customer_id)) for customer_id in ids]
+    scores, *found = exchange(connection, [("ZMSCORE", keys.by_updated_at, *ids), *pairs])
+    return [
+        Stored(document, tombstone, None if score is None else float(score))
+        for (document, tombstone), score in zip(found, scores, strict=True)
+    ]
+
+
+def read_versions(connection: Connection, ids: Sequence[str], *, keys: CacheKeys) -> list[Version | None]:
+    """Return the version of each customer's document; None where there is no document of this pipeline.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    last = len(_HEAD) + VERSION_LENGTH - 1
+    heads = exchange(connection, [("GETRANGE", keys.document(customer_id), 0, last) for customer_id in ids])
+    return [version_of_document(head) for head in heads]
+
+
+def count(connection: Connection, *, keys: CacheKeys) -> int:
+    """Return how many customers the index holds.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    (number,) = exchange(connection, [("ZCARD", keys.by_updated_at)])
+    return int(number)
+
+
+def scan_index(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]]:
+    """Yield the ids that the index holds, in chunks.
+
+    Whoever is in it from beginning to end comes, perhaps twice; whoever comes or goes meanwhile may come.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    cursor: int | bytes = 0
+    while True:
+        (reply,) = exchange(connection, [("ZSCAN", keys.by_updated_at, int(cursor), "COUNT", _CHUNK)])
+        cursor, members = cast("tuple[int | bytes, list[tuple[bytes, float]]]", reply)
+        if members:
+            yield [member.decode() for member, _ in members]
+        if int(cursor) == 0:
+            return
+
+
+def scan_documents(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]]:
+    """Yield the ids that have a document, in chunks, whether or not the index knows of them; see `scan_index`.
+
+    The server goes through all of its keys for it.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    first = len(keys.document("").encode()) - 1
+    found = connection.scan_iter(match=keys.documents, count=_CHUNK)
+    while True:
+        try:
+            chunk = [cast("bytes", key)[first:-1].decode() for key in islice(found, _CHUNK)]
+        except CLIENT_ERRORS as error:
+            raise explain(error) from None
+        if not chunk:
+            return
+        yield chunk

@@ -1,0 +1,108 @@
+"""Compares what the provider says with what the cache holds, and publishes through the guard what is not the same."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from customer_pipeline import steps
+from customer_pipeline.cache import stored
+from customer_pipeline.cache.codec import State, encode
+from customer_pipeline.cache.connection import Connection
+from customer_pipeline.cache.index import bring_in_step
+from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline.customers import schemas
+from customer_pipeline.landing.store import LandingStore
+from customer_pipeline.reconciliation.kinds import DIFFERENCES, Kind, is_untold, kind_of
+from customer_pipeline.reconciliation.report import Tally
+from customer_pipeline.reconciliation.seen import Seen
+from customer_pipeline.timestamps import format_instant
+from customer_pipeline.windows import Window
+
+_BATCH = 1000
+
+
+class Comparison:
+    """Compares states with one cache.
+
+    Args:
+        connection: to the cache.
+        keys: the names of its keys.
+        publisher: publishes what is not the same; without it nothing is written.
+        due: what changed before should be in the cache; what changed later is on its way.
+    """
+
+    def __init__(self, connection: Connection, *, keys: CacheKeys, publisher: Publisher | None, due: datetime) -> None:
+        self.connection = connection
+        self.keys = keys
+        self.publisher = publisher
+        self.due = due
+        self.tally = Tally()
+        self._due = format_instant(due)
+
+    def uncounted(self) -> "Comparison":
+        """Return the same comparison with a tally of its own."""
+        return Comparison(self.connection, keys=self.keys, publisher=self.publisher, due=self.due)
+
+    def add_parts(self, parts: Iterable[Window], *, landing: LandingStore) -> Seen:
+        """Compare parts of a full walk that were normalized, and return whom the walk saw.
+
+        Seen is whoever has a record with a usable id, be it a deletion or quarantined.
+
+        Raises:
+            LandingError: if a part cannot be read.
+            CacheError: if the cache cannot be read or written.
+            PublicationIncomplete: if the guard did not answer for everybody.
+        """
+        seen = Seen()
+        for part in parts:
+            for raw in landing.read(steps.RAW_CUSTOMERS, part, columns=["id"]):
+                seen.add(raw.column("id").drop_null().to_pylist())
+            self.tally.quarantined += landing.require(steps.QUARANTINED_CUSTOMERS, part).rows
+            for customers in landing.read(steps.CUSTOMERS, part, schema=schemas.CUSTOMERS, batch_size=_BATCH):
+                states = encode(customers)
+                seen.testify([state.id for state in states if state.document is not None])
+                self.add(states)
+        return seen
+
+    def add(self, states: Sequence[State]) -> None:
+        """Compare states of different customers, and publish those that are not the same.
+
+        Raises:
+            CacheError: if the cache cannot be read or written.
+            PublicationIncomplete: if the guard did not answer for everybody.
+        """
+        news: list[State] = []
+        misindexed: list[str] = []
+        for state, held in zip(states, self._held(states), strict=True):
+            kind = self._kind(state, held)
+            self.tally.add(kind, state.id)
+            if kind is Kind.MISINDEXED:
+                misindexed.append(state.id)
+            if is_untold(state, held) or kind is Kind.AWAITED or kind in DIFFERENCES:
+                news.append(state)
+        self.publish(news)
+        self.mend_index(misindexed)
+
+    def publish(self, states: Sequence[State]) -> None:
+        """Publish states through the guard, unless only checking."""
+        if self.publisher is None or not states:
+            return
+        outcomes = self.publisher.publish(states)
+        self.tally.outcomes += outcomes
+        if outcomes.total != len(states):
+            raise steps.PublicationIncomplete(
+                f"{len(states)} customers were sent and {outcomes.total} answered for ({outcomes}); reconcile again"
+            )
+
+    def mend_index(self, ids: Sequence[str]) -> None:
+        """Write into the index what the documents say, unless only checking."""
+        if self.publisher is not None and ids:
+            bring_in_step(self.connection, ids, keys=self.keys)
+
+    def _held(self, states: Sequence[State]) -> list[stored.Stored]:
+        return stored.read(self.connection, [state.id for state in states], keys=self.keys)
+
+    def _kind(self, state: State, held: stored.Stored) -> Kind:
+        kind = kind_of(state, held)
+        is_young = state.version[: len(self._due)] >= self._due
+        return Kind.AWAITED if is_young and kind in {Kind.MISSING, Kind.STALE, Kind.DIFFERENT} else kind

@@ -1,0 +1,74 @@
+"""How one state of the provider and what the cache holds of that customer stand to each other. Pure."""
+
+from enum import StrEnum
+
+from customer_pipeline.cache.codec import State
+from customer_pipeline.cache.stored import Stored, Version, content_of, version_of, version_of_document
+
+
+class Kind(StrEnum):
+    """What became of a customer in the comparison.
+
+    Attributes:
+        AGREES: provider and cache say the same.
+        AHEAD: the cache knows a newer state: a live window was faster. It agrees.
+        AWAITED: the provider has a state that is too young for the windows published so far.
+        MISSING: not in the cache.
+        STALE: in the cache as it was earlier.
+        DIFFERENT: in the cache with other content of the same time.
+        MISINDEXED: in the cache, but the index says otherwise.
+        EXTRA: in the cache and not at the provider.
+        MISSED_BY_WALK: not in the walk, but there when the provider was asked again.
+    """
+
+    AGREES = "agrees"
+    AHEAD = "ahead"
+    AWAITED = "awaited"
+    MISSING = "missing"
+    STALE = "stale"
+    DIFFERENT = "different"
+    MISINDEXED = "misindexed"
+    EXTRA = "extra"
+    MISSED_BY_WALK = "missed_by_walk"
+
+
+DIFFERENCES = (Kind.MISSING, Kind.STALE, Kind.DIFFERENT, Kind.MISINDEXED, Kind.EXTRA)
+
+
+def kind_of(state: State, stored: Stored) -> Kind:
+    """Return how the state of the provider and what is stored stand to each other, by the order of `publisher`.
+
+    A deletion of whom the cache does not hold agrees, whether or not there is a tombstone; see `is_untold`.
+    """
+    own = version_of(state.version)
+    if own is None:
+        raise ValueError("a state has a version")
+    if stored.document is not None:
+        known = version_of_document(stored.document)
+        if known is None:
+            return Kind.DIFFERENT
+        if known.updated_at == own.updated_at and _is_same(state, stored.document):
+            return Kind.AGREES if stored.score == state.updated_ms else Kind.MISINDEXED
+        return _by_version(own, known)
+    if state.document is None:
+        return Kind.AGREES if stored.score is None else Kind.MISINDEXED
+    known = version_of(stored.tombstone) if stored.tombstone is not None else None
+    return Kind.AHEAD if known is not None and known > own else Kind.MISSING
+
+
+def is_untold(state: State, stored: Stored) -> bool:
+    """Say whether the cache does not remember a deletion that the provider states: an older state could come back."""
+    if state.document is not None or stored.document is not None:
+        return False
+    known = version_of(stored.tombstone) if stored.tombstone is not None else None
+    return known is None or known.updated_at < state.version[: len(known.updated_at)]
+
+
+def _is_same(state: State, document: bytes) -> bool:
+    return state.document is not None and content_of(state.document) == content_of(document)
+
+
+def _by_version(own: Version, known: Version) -> Kind:
+    if known > own:
+        return Kind.AHEAD
+    return Kind.STALE if known.updated_at < own.updated_at else Kind.DIFFERENT

@@ -1,0 +1,82 @@
+"""What a reconciliation found and did."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from customer_pipeline.cache.publisher import Outcomes
+from customer_pipeline.reconciliation.kinds import DIFFERENCES, Kind
+
+MOST_SAMPLES = 20
+
+# A sample shows what a person may want to look at.
+_SAMPLED = (*DIFFERENCES, Kind.MISSED_BY_WALK)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation:
+    """The report.
+
+    Attributes:
+        as_of: everything that was updated before was compared.
+        check_only: whether nothing was to be published.
+        at_provider: customers that the walk found, deleted ones and quarantined records included.
+        in_cache: customers in the cache when the walk had ended.
+        quarantined: records that are no customers, and so were not compared.
+        counts: customers by kind; every kind is there.
+        samples: some of their ids, by kind; at most twenty of each.
+        outcomes: what the guard made of what was published.
+        seconds: how long it took.
+    """
+
+    as_of: datetime
+    check_only: bool
+    at_provider: int
+    in_cache: int
+    quarantined: int
+    counts: Mapping[Kind, int]
+    samples: Mapping[Kind, Sequence[str]] = field(repr=False)
+    outcomes: Outcomes
+    seconds: float
+
+    @property
+    def differences(self) -> int:
+        """How many customers were not the same."""
+        return sum(self.counts[kind] for kind in DIFFERENCES)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the cache agrees with the provider now: nothing differed, or what differed was published."""
+        return self.differences == 0 or not self.check_only
+
+    @property
+    def said(self) -> str:
+        """The result in one sentence."""
+        if self.differences == 0:
+            return f"the cache agrees with the provider on {self.in_cache} customers"
+        found = ", ".join(f"{self.counts[kind]} {kind}" for kind in DIFFERENCES if self.counts[kind])
+        end = "nothing was published" if self.check_only else "published, so that they agree now"
+        return f"{self.differences} customers differed ({found}); {end}"
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """Counts while a reconciliation is under way."""
+
+    counts: Counter[Kind] = field(default_factory=Counter)
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    quarantined: int = 0
+    _samples: dict[Kind, dict[str, None]] = field(default_factory=dict)
+
+    def add(self, kind: Kind, customer_id: str) -> None:
+        """Count one customer."""
+        self.counts[kind] += 1
+        sample = self._samples.setdefault(kind, {})
+        if kind in _SAMPLED and len(sample) < MOST_SAMPLES:
+            sample[customer_id] = None
+
+    @property
+    def samples(self) -> dict[Kind, tuple[str, ...]]:
+        """Some ids of each kind that a person may want to look at."""
+        return {kind: tuple(self._samples.get(kind, ())) for kind in _SAMPLED}

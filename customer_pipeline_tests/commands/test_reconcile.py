@@ -1,0 +1,118 @@
+"""`customer-pipeline reconcile` as it is typed: its options, and the exit code of each outcome."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import orjson
+import pytest
+from dagster import validate_run_config
+
+from customer_pipeline import cli
+from customer_pipeline.commands.reconcile import JOB, config
+from customer_pipeline.definitions import defs
+
+RUN = "0123456789abcdef"
+
+
+def evaluation(description: str, *, success: bool) -> dict[str, Any]:
+    found = {"checkName": "cache_agrees_with_provider", "success": success, "description": description}
+    return {"__typename": "AssetCheckEvaluationEvent", "evaluation": found}
+
+
+SAME = evaluation("The cache agrees.", success=True)
+DIFFERENT = evaluation("1 customers differed.", success=False)
+
+
+class Webserver:
+    """Answers as Dagster does, by what is asked for: nothing is under way, and the run that is launched has ended."""
+
+    def __init__(self, status: str, *events: dict[str, Any]) -> None:
+        repository = {"name": "r", "location": {"name": "l"}, "pipelines": [{"name": JOB}]}
+        answers = {
+            "runsOrError": {"runsOrError": {"results": []}},
+            "repositoriesOrError": {"repositoriesOrError": {"nodes": [repository]}},
+            "launchRun": {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": RUN}}},
+            "logsForRun": {
+                "runOrError": {"status": status},
+                "logsForRun": {"cursor": "1", "hasMore": False, "events": list(events)},
+            },
+        }
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                query = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))["query"]
+                body = orjson.dumps({"data": next(answers[name] for name in answers if name in query)})
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.handler = Handler
+
+    @contextmanager
+    def running(self) -> Iterator[str]:
+        with ThreadingHTTPServer(("127.0.0.1", 0), self.handler) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            yield f"http://127.0.0.1:{server.server_port}"
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("webserver", "code", "said"),
+    [
+        (Webserver("SUCCESS"), 0, "has succeeded"),
+        (
+            Webserver("SUCCESS", SAME),
+            0,
+            "succeeded",
+        ),
+        (Webserver("SUCCESS", DIFFERENT), 1, "has ended: 1 customers differed."),
+        (
+            Webserver(
+                "FAILURE",
+                {
+                    "__typename": "ExecutionStepFailureEvent",
+                    "error": {"message": "x"},
+                    "failureMetadata": {"description": "provider misbehaved: why"},
+                },
+            ),
+            1,
+            "provider misbehaved: why",
+        ),
+    ],
+)
+def test_the_exit_code_says_whether_both_agree(
+    webserver: Webserver, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with webserver.running() as url:
+        assert cli.main(["reconcile", "--check", "--url", url]) == code
+    output = capsys.readouterr()
+    assert said in output.out + output.err
+
+
+@pytest.mark.parametrize("share", ["2", "-0.1", "a tenth", "nan"])
+def test_a_share_that_is_none_is_refused(share: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["reconcile", f"--max-deleted-share={share}"])
+    assert stopped.value.code == 2
+    assert "expected a number from 0 to 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("share", [None, 0.5])
+@pytest.mark.parametrize("check", [True, False])
+def test_the_job_takes_what_the_command_sends(*, check: bool, share: float | None) -> None:
+    sent = config(check=check, max_deleted_share=share)
+    taken = validate_run_config(defs.resolve_job_def(JOB), sent)
+    assert taken["ops"]["reconcile_customers"]["config"] == {
+        "check_only": check,
+        "max_deleted_share": 0.01 if share is None else share,
+    }

@@ -1,0 +1,62 @@
+"""The full walk of a reconciliation: what it sees, what it leaves behind, and until when changes are due."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from customer_pipeline import steps, timestamps
+from customer_pipeline.landing.store import LandingStore
+from customer_pipeline.provider.client import ProviderClient
+from customer_pipeline.provider.profile import ProfileError
+from customer_pipeline.reconciliation.walking import Walking, due_at, full_walk
+from customer_pipeline_tests.reconciliation.scenes import profile_of
+from customer_pipeline_tests.sandbox.running import RunningSandbox
+
+
+def client(provider: RunningSandbox, **changes: object) -> ProviderClient:
+    return ProviderClient(profile_of(**changes), {"SANDBOX_URL": provider.url, "SANDBOX_TOKEN": "sandbox-token"})
+
+
+def test_it_sees_everybody_once_who_changed_before_and_then_who_changed_meanwhile(
+    provider: RunningSandbox, tmp_path: Path
+) -> None:
+    landing, walking = LandingStore(tmp_path.as_uri()), Walking()
+    with client(provider, lookback="1s") as opened:
+        walk = full_walk([opened], landing=landing, walking=walking)
+        provider.control("PUT", "/customers/cus_00001", json={"status": "edited before it was read"})
+        seen = []
+        for part in walk.parts:
+            batches = walk.landing.read(steps.RAW_CUSTOMERS, part, columns=["id"])
+            seen.append({name for batch in batches for name in batch["id"].to_pylist()})
+            assert walk.landing.describe(steps.CUSTOMERS, part)
+    assert "cus_00001" not in seen[0]
+    assert "cus_00001" in seen[-1]
+    assert set().union(*seen) == {one["id"] for one in provider.truth()}
+    assert walk.started_at <= timestamps.now()
+    assert (walking.walks, walking.parts) == (1, len(seen))
+    assert walking.rows >= 60
+
+
+def test_what_was_compared_does_not_stay_in_the_landing_store(provider: RunningSandbox, tmp_path: Path) -> None:
+    landing = LandingStore(tmp_path.as_uri())
+    with client(provider) as opened:
+        walk = full_walk([opened], landing=landing, walking=Walking())
+        for _ in walk.parts:
+            assert len(walk.landing.landed(steps.RAW_CUSTOMERS)) == 1
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_provider_that_cannot_be_walked_as_a_whole_is_named(provider: RunningSandbox, tmp_path: Path) -> None:
+    with (
+        client(provider, snapshot={"enabled": False}) as opened,
+        pytest.raises(ProfileError, match=r"snapshot\.enabled"),
+    ):
+        full_walk([opened], landing=LandingStore(tmp_path.as_uri()), walking=Walking())
+
+
+@pytest.mark.parametrize(("minute", "due"), [(10, 0), (15, 0), (19, 0), (20, 10)])
+def test_what_changed_before_the_last_window_but_one_less_the_lookback_is_due(minute: int, due: int) -> None:
+    at = datetime(2026, 11, 25, 4, minute, tzinfo=UTC)
+    expected = datetime(2026, 11, 25, 4, due, tzinfo=UTC) - timedelta(minutes=5)
+    assert due_at(at, profile_of()) == expected
