@@ -163,13 +163,14 @@ class Drilling:
                 if at_rest and (accepted or not oracle.not_green(self.stack, [span])):
                     break
             time.sleep(0.5)
-        self._count()
+        self.count()
         if covered_at is not None:
             self.seen.heal_seconds = (covered_at - since).total_seconds()
         if not accepted:
             self.seen.problems += oracle.problems(self.stack, [span], until=until)
 
-    def _count(self) -> None:
+    def count(self) -> None:
+        """Write down what runs there were."""
         runs = self.instance.runs(since=self._started)
         self.seen.runs = [self._line(run) for run in reversed(runs)]
         self.seen.failed_runs = sum(run.status in {"FAILURE", "CANCELED"} for run in runs)

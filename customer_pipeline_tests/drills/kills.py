@@ -47,7 +47,7 @@ def worker_killed_in_a_batch(drill: Drilling) -> None:
         deadline = time.monotonic() + STAGE_SECONDS
         while client.dbsize() < before + 100 and time.monotonic() < deadline:
             pass
-        _kill_all(drill.stack.workers())
+        kill_all(drill.stack.workers())
         there = int(client.dbsize()) - before
     drill.note(f"killed when {there} of {BATCH_CUSTOMERS} customers were in the cache")
     drill.expect(0 < there < BATCH_CUSTOMERS, f"the worker was killed too early or late: {there} customers")
@@ -96,7 +96,7 @@ def kill_worker_at(drill: Drilling, run: str, stage: str) -> str:
     """Kill the worker of a run at a stage; return what was begun and what was left."""
     step = {"ingest": "raw_customers", "normalize": "normalization", "publish": "customer_cache"}[stage]
     _until_step(drill, run, step)
-    killed = _kill_all(drill.stack.workers())
+    killed = kill_all(drill.stack.workers())
     drill.expect(killed > 0, "there was no worker to kill")
     return f"{killed} worker in {step}"
 
@@ -131,7 +131,7 @@ def _until(condition: Callable[[], bool], *, what: str) -> None:
         time.sleep(0.02)
 
 
-def _kill_all(workers: list[psutil.Process]) -> int:
+def kill_all(workers: list[psutil.Process]) -> int:
     killed = 0
     for worker in workers:
         with contextlib.suppress(psutil.NoSuchProcess):

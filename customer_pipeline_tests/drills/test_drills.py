@@ -5,10 +5,11 @@ One test goes on where the other ended: the stack is what takes long.
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from customer_pipeline_tests.drills import kills, random_sequence
+from customer_pipeline_tests.drills import kills, leaks, random_sequence
 from customer_pipeline_tests.drills.drilling import Drilling, drilling, whole
 from customer_pipeline_tests.drills.faults import PROVIDER
 
@@ -56,3 +57,24 @@ def test_a_random_sequence_ends_with_the_cache_equal_to_the_provider(drill: Dril
 
     assert drill.seen.problems == []
     assert drill.seen.heal_seconds is not None
+
+
+def test_no_value_of_a_customer_is_in_what_dagster_keeps_or_in_a_log(drill: Drilling) -> None:
+    """After all of the above: the failures, retries, heals and backfills too."""
+    home = drill.stack.home
+    values = leaks.values_of(drill.stack.provider.truth().values())
+    kept = [file for file in home.dagster.rglob("*") if file.is_file()]
+
+    assert len(values) > 50
+    assert len(kept) > 10
+    assert leaks.leaks(values, [home.dagster, home.logs], but={"provider.log"}) == []
+
+
+def test_a_value_that_leaked_is_found(tmp_path: Path) -> None:
+    record = {"contact": {"email": "anna.müller@example.org"}, "name": {"full": "Anna Müller"}}
+    values = leaks.values_of([{"record": record}, {"record": "text"}])
+    (tmp_path / "plain").write_text("failed for Anna Müller")
+    (tmp_path / "escaped").write_text(r"{\"email\": \"anna.m\u00fcller@example.org\"}")
+    (tmp_path / "clean").write_text("failed for a customer")
+
+    assert leaks.leaks(values, [tmp_path]) == ["escaped: 1 values", "plain: 1 values"]
