@@ -156,18 +156,19 @@ class Drilling:
         deadline = time.monotonic() + limit_seconds
         covered_at: datetime | None = None
         while time.monotonic() < deadline:
-            gaps = oracle.coverage_gaps(self.stack, until=until)
-            if gaps == (accepted or []):
-                covered_at = covered_at or now()
-                at_rest = not self.instance.unfinished() and not self.instance.backfills_in_progress()
-                if at_rest and (accepted or not oracle.not_green(self.stack, [span])):
-                    break
-            time.sleep(0.5)
+            if covered_at is None and oracle.coverage_gaps(self.stack, until=until) == (accepted or []):
+                covered_at = now()
+            if covered_at is not None and self._is_at_rest() and (accepted or not oracle.not_green(self.stack, [span])):
+                break
+            time.sleep(1)
         self._count()
         if covered_at is not None:
             self.seen.heal_seconds = (covered_at - since).total_seconds()
         if not accepted:
             self.seen.problems += oracle.problems(self.stack, [span], until=until)
+
+    def _is_at_rest(self) -> bool:
+        return not self.instance.unfinished() and not self.instance.backfills_in_progress()
 
     def _count(self) -> None:
         runs = self.instance.runs(since=self._started)

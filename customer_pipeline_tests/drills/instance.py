@@ -153,7 +153,7 @@ class Instance:
                 return runs
             if time.monotonic() > deadline:
                 raise TimeoutError(f"runs did not end within {timeout} s: {runs}")
-            time.sleep(0.25)
+            time.sleep(0.5)
 
     def partitions(self, asset: str) -> dict[str, list[Window]]:
         """Return the ranges of an asset's windows by status, such as MATERIALIZED."""
