@@ -65,7 +65,8 @@ def perform_seeds(seeds: Sequence[int]) -> Iterator[tuple[Drill, Seen]]:
     """
     left = deque(map(Drill.of_seed, seeds))
     while left:
-        with stack_with_past(windows=random_sequence.MOST_WINDOWS, own_disk=left[0].own_disk) as (stack, alerts):
+        most = random_sequence.MOST_WINDOWS
+        with stack_with_past(windows=most, own_disk=left[0].own_disk, warm=True) as (stack, alerts):
             while left:
                 drill = left.popleft()
                 under_way = Drilling(stack, seed=drill.seed, alerts=alerts, windows=drill.windows)

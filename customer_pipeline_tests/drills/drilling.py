@@ -206,7 +206,7 @@ def drilling(*, windows: int, seed: int = 1, own_disk: bool = False) -> Iterator
 
 
 @contextmanager
-def stack_with_past(*, windows: int, own_disk: bool) -> Iterator[tuple[Stack, AlertReceiver]]:
+def stack_with_past(*, windows: int, own_disk: bool, warm: bool = False) -> Iterator[tuple[Stack, AlertReceiver]]:
     """Start a stack for drills, and what receives its alerts; end both in any case."""
     left = floor(now()) + WINDOW_LENGTH - now()
     if left < _BOUNDARY_MARGIN:
@@ -214,5 +214,5 @@ def stack_with_past(*, windows: int, own_disk: bool) -> Iterator[tuple[Stack, Al
     start = newest_window().start - windows * WINDOW_LENGTH
     with tempfile.TemporaryDirectory(prefix="drill-") as folder, AlertReceiver() as alerts:
         environ = {"ALERT_WEBHOOK_URL": alerts.url}
-        with Stack(Path(folder) / "stack", start=start, own_disk=own_disk, environ=environ) as stack:
+        with Stack(Path(folder) / "stack", start=start, own_disk=own_disk, environ=environ, warm=warm) as stack:
             yield stack, alerts

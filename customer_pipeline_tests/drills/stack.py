@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +30,7 @@ from customer_pipeline.provider.profile import Profile, load_profile, shipped_pr
 from customer_pipeline.timestamps import format_instant, now
 from customer_pipeline.windows import Window, floor
 from customer_pipeline_tests.cache.proxy import CuttingProxy
+from customer_pipeline_tests.drills import code_server
 from customer_pipeline_tests.drills.instance import Instance
 from customer_pipeline_tests.drills.processes import DrilledProcess, Guardian
 from customer_pipeline_tests.servers import SandboxControl, SandboxServer, accepts_connections, free_port
@@ -72,6 +74,7 @@ class Stack:
         start: where the first window starts.
         own_disk: give the landing store a small file system of its own, which can be full; needs root.
         environ: further settings.
+        warm: fork run workers from a process that has imported everything.
     """
 
     def __init__(
@@ -81,11 +84,13 @@ class Stack:
         start: datetime,
         own_disk: bool = False,
         environ: dict[str, str] | None = None,
+        warm: bool = False,
     ) -> None:
         self.folder = folder
         self.start_at = start
         self.home = Home(folder / "home")
         self.own_disk = own_disk
+        self._warm = warm
         self._further = environ or {}
         self._stack = contextlib.ExitStack()
         self.profile_file = folder / "profile.yaml"
@@ -134,7 +139,10 @@ class Stack:
             )
 
         self.cache = process(services.cache(self.home, ports), self._cache_answers)
-        self.code_server = process(services.code_server(self.home, socket=code_socket), lambda: listens(code_socket))
+        server = services.code_server(self.home, socket=code_socket)
+        if self._warm:
+            server = replace(server, command=warmed(server.command))
+        self.code_server = process(server, lambda: listens(code_socket))
         self.webserver = process(services.webserver(self.home, ports, workspace=workspace), self.instance.loaded)
         self.daemon = process(services.daemon(self.home, workspace=workspace), lambda: True)
         self.socket = code_socket
@@ -228,7 +236,15 @@ def mounted(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True, capture_output=True)
 
 
+def warmed(command: Sequence[str]) -> list[str]:
+    """Return the command of a code server with the warm one in its place."""
+    return [code_server.__name__ if part == "dagster" else part for part in command]
+
+
 def _executes_a_run(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-        return "multiprocessing.spawn" in " ".join(process.cmdline())
+        command, parent = " ".join(process.cmdline()), process.parent()
+        if "multiprocessing.forkserver" in command:  # so is the command of what forks them
+            return parent is not None and "multiprocessing.forkserver" in " ".join(parent.cmdline())
+        return "multiprocessing.spawn" in command
     return False
