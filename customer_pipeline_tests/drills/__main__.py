@@ -28,17 +28,21 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no further drill after so long")
     parser.add_argument("--workers", type=int, default=1, help="how many drills side by side, each on its own stack")
-    parser.add_argument("--log", type=Path, help="add one line of JSON for each drill to this file")
+    parser.add_argument(
+        "--log", type=Path, help="add one line of JSON for each drill to this file; leave out what it has"
+    )
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - DRILLS.keys():
         parser.error(f"there is no drill {', '.join(sorted(unknown))}; there are {', '.join(DRILLS)}")
+    known = {json.loads(line)["drill"] for line in chosen.log.open()} if chosen.log and chosen.log.exists() else set()
     work: list[Work]
     if chosen.seed is not None:
-        seeds = range(chosen.seed, chosen.seed + chosen.seeds)
+        wanted = range(chosen.seed, chosen.seed + chosen.seeds)
+        seeds = [seed for seed in wanted if Drill.of_seed(seed).name not in known]
         size = chosen.on_one_stack
         work = [partial(perform_seeds, seeds[first : first + size]) for first in range(0, len(seeds), size)]
     else:
-        work = [partial(perform, DRILLS[name]) for name in chosen.names or DRILLS]
+        work = [partial(perform, DRILLS[name]) for name in chosen.names or DRILLS if name not in known]
     # Asked to end, end the stack too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     failed = 0

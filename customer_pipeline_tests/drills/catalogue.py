@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
-from customer_pipeline_tests.drills import kills, outages, poison, random_sequence
+from customer_pipeline_tests.drills import kills, loads, outages, poison, random_sequence
 from customer_pipeline_tests.drills.drilling import Drilling, Seen, drilling, stack_with_past
 from customer_pipeline_tests.drills.faults import CACHE, DISK, PROVIDER
 
@@ -23,6 +23,7 @@ class Drill:
         done: what it does, for the table.
         windows: how many windows the stack's past has.
         run: does it.
+        customers: how many the provider has from the start; the cache is then loaded as a whole.
         own_disk: whether the landing store needs a file system of its own.
     """
 
@@ -32,6 +33,7 @@ class Drill:
     run: Callable[[Drilling], None]
     own_disk: bool = False
     seed: int = 1
+    customers: int = 0
 
     @classmethod
     def of_seed(cls, seed: int) -> Self:
@@ -50,7 +52,9 @@ def perform(drill: Drill) -> Iterator[tuple[Drill, Seen]]:
     """Start a stack, do the drill, end the stack; what fails in the drill itself is a problem that was seen."""
     seen = Seen()
     try:
-        with drilling(windows=drill.windows, seed=drill.seed, own_disk=drill.own_disk) as under_way:
+        with drilling(
+            windows=drill.windows, seed=drill.seed, own_disk=drill.own_disk, customers=drill.customers
+        ) as under_way:
             seen = under_way.seen
             drill.run(under_way)
     except Exception:  # noqa: BLE001 -- the other drills go on
@@ -65,7 +69,8 @@ def perform_seeds(seeds: Sequence[int]) -> Iterator[tuple[Drill, Seen]]:
     """
     left = deque(map(Drill.of_seed, seeds))
     while left:
-        with stack_with_past(windows=random_sequence.MOST_WINDOWS, own_disk=left[0].own_disk) as (stack, alerts):
+        most = random_sequence.MOST_WINDOWS
+        with stack_with_past(windows=most, own_disk=left[0].own_disk, warm=True) as (stack, alerts):
             while left:
                 drill = left.popleft()
                 under_way = Drilling(stack, seed=drill.seed, alerts=alerts, windows=drill.windows)
@@ -180,5 +185,20 @@ _ALL += [
         windows=poison.WINDOWS,
         run=poison.refused_credentials,
     ),
+]
+_ALL += [
+    Drill(
+        name=run.__name__,
+        done=done,
+        windows=loads.WINDOWS,
+        customers=loads.CUSTOMERS,
+        run=run,
+    )
+    for run, done in (
+        (loads.load_killed, "the first load of 100,000 customers killed at ten random points while customers change"),
+        (loads.reconciliation_killed, "the cache spoilt, customers gone unsaid; the reconciliation killed ten times"),
+        (loads.redis_flushed, "Redis flushed in the middle of a day"),
+        (loads.half_a_provider, "the provider answers with half of its customers, then with none"),
+    )
 ]
 DRILLS = {drill.name: drill for drill in _ALL}

@@ -56,6 +56,10 @@ class Changes:
         del self._bodies[id_]
         self._provider.control("PUT", f"customers/{id_}", body={"deleted": True}, updated_at=format_instant(instant))
 
+    def revive(self, id_: str, instant: datetime) -> None:
+        """Let a customer that was deleted exist again."""
+        self._provider.control("PUT", f"customers/{id_}", body={"deleted": False}, updated_at=format_instant(instant))
+
     def poison(self, window: Window) -> None:
         """Let the window hold records that nobody can normalize."""
         at = format_instant(window.start + timedelta(minutes=7))

@@ -156,18 +156,19 @@ class Drilling:
         deadline = time.monotonic() + limit_seconds
         covered_at: datetime | None = None
         while time.monotonic() < deadline:
-            gaps = oracle.coverage_gaps(self.stack, until=until)
-            if gaps == (accepted or []):
-                covered_at = covered_at or now()
-                at_rest = not self.instance.unfinished() and not self.instance.backfills_in_progress()
-                if at_rest and (accepted or not oracle.not_green(self.stack, [span])):
-                    break
-            time.sleep(0.5)
+            if covered_at is None and oracle.coverage_gaps(self.stack, until=until) == (accepted or []):
+                covered_at = now()
+            if covered_at is not None and self._is_at_rest() and (accepted or not oracle.not_green(self.stack, [span])):
+                break
+            time.sleep(1)
         self.count()
         if covered_at is not None:
             self.seen.heal_seconds = (covered_at - since).total_seconds()
         if not accepted:
             self.seen.problems += oracle.problems(self.stack, [span], until=until)
+
+    def _is_at_rest(self) -> bool:
+        return not self.instance.unfinished() and not self.instance.backfills_in_progress()
 
     def count(self) -> None:
         """Write down what runs there were."""
@@ -206,7 +207,9 @@ def drilling(*, windows: int, seed: int = 1, own_disk: bool = False) -> Iterator
 
 
 @contextmanager
-def stack_with_past(*, windows: int, own_disk: bool) -> Iterator[tuple[Stack, AlertReceiver]]:
+def stack_with_past(
+    *, windows: int, own_disk: bool, warm: bool = False, customers: int = 0
+) -> Iterator[tuple[Stack, AlertReceiver]]:
     """Start a stack for drills, and what receives its alerts; end both in any case."""
     left = floor(now()) + WINDOW_LENGTH - now()
     if left < _BOUNDARY_MARGIN:
@@ -214,5 +217,7 @@ def stack_with_past(*, windows: int, own_disk: bool) -> Iterator[tuple[Stack, Al
     start = newest_window().start - windows * WINDOW_LENGTH
     with tempfile.TemporaryDirectory(prefix="drill-") as folder, AlertReceiver() as alerts:
         environ = {"ALERT_WEBHOOK_URL": alerts.url}
-        with Stack(Path(folder) / "stack", start=start, own_disk=own_disk, environ=environ) as stack:
+        with Stack(
+            Path(folder) / "stack", start=start, own_disk=own_disk, environ=environ, warm=warm, customers=customers
+        ) as stack:
             yield stack, alerts

@@ -94,6 +94,20 @@ class Instance:
             raise RuntimeError(f"the run was refused: {answer}")
         return str(answer["run"]["runId"])
 
+    def launch_job(self, job: str) -> str:
+        """Queue a run of a job without windows; return its id."""
+        selector = {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY, "pipelineName": job}
+        params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": []}}
+        answer = self._ask(_LAUNCH, {"params": params})["launchRun"]
+        if answer["__typename"] != "LaunchRunSuccess":
+            raise RuntimeError(f"the run was refused: {answer}")
+        return str(answer["run"]["runId"])
+
+    def runs_of(self, job: str) -> list[DrilledRun]:
+        """Return the runs of a job, newest first."""
+        results = self._ask(_RUNS, {"filter": {"pipelineName": job}, "limit": 100})["runsOrError"]["results"]
+        return [_run(each) for each in results]
+
     def backfill(self, windows: Window) -> str:
         """Start a backfill as the UI's dialog does; return its id."""
         keys = [window.key for window in split(windows.start, windows.end)]
@@ -153,7 +167,7 @@ class Instance:
                 return runs
             if time.monotonic() > deadline:
                 raise TimeoutError(f"runs did not end within {timeout} s: {runs}")
-            time.sleep(0.25)
+            time.sleep(0.5)
 
     def partitions(self, asset: str) -> dict[str, list[Window]]:
         """Return the ranges of an asset's windows by status, such as MATERIALIZED."""

@@ -1,11 +1,11 @@
-"""The load of the whole cache and its reconciliation, killed again and again while the provider changes; Redis flushed."""
+"""The load of the whole cache and its reconciliation, killed while the provider changes; Redis flushed."""
 
 import contextlib
 import itertools
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import redis
 
@@ -110,19 +110,19 @@ def loaded(stack: Stack) -> bool:
     return False
 
 
-def wait_for(condition: object, *, what: str) -> None:
+def wait_for(condition: Callable[[], bool], *, what: str) -> None:
     deadline = time.monotonic() + LONGEST_SECONDS
-    while not condition():  # type: ignore[operator]
+    while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not come")
         time.sleep(0.5)
 
 
-def _kill_runs_of(drill: Drilling, job: str, *, until: object) -> None:
+def _kill_runs_of(drill: Drilling, job: str, *, until: Callable[[], bool]) -> None:
     """Kill the worker of a job's run at ten random points; request another run after each, as a person would."""
     dice = random.Random(5)
     killed = 0
-    while killed < KILLS and not until():  # type: ignore[operator]
+    while killed < KILLS and not until():
         run = _under_way(drill, job)
         time.sleep(dice.uniform(0, _LONGEST_WAIT_BEFORE_KILL))
         if drill.instance.run(run.id).finished:

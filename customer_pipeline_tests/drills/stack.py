@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -29,15 +30,14 @@ from customer_pipeline.provider.profile import Profile, load_profile, shipped_pr
 from customer_pipeline.timestamps import format_instant, now
 from customer_pipeline.windows import Window, floor
 from customer_pipeline_tests.cache.proxy import CuttingProxy
+from customer_pipeline_tests.drills import code_server
 from customer_pipeline_tests.drills.instance import Instance
 from customer_pipeline_tests.drills.processes import DrilledProcess, Guardian
 from customer_pipeline_tests.servers import SandboxControl, SandboxServer, accepts_connections, free_port
 
 SETTINGS = re.compile("(ALERT|CUSTOMER_PIPELINE|DAGSTER|LANDING|PROVIDER|REDIS|SANDBOX|COVERAGE|COV|AWS)_.*")
-# A provider that hangs is given up after seconds instead of minutes: waiting is not what is drilled. Nor is the load of
-# the whole cache: it would leave nothing to heal.
+# A provider that hangs is given up after seconds instead of minutes: waiting is not what is drilled.
 IMPATIENCE = {
-    "snapshot": {"enabled": False},
     "retry": {"attempts": 2, "base": "100ms", "cap": "200ms", "budget": "3s"},
     "timeouts": {"connect": "1s", "read": "2s", "total": "5s"},
 }
@@ -47,11 +47,11 @@ LANDING_MEGABYTES = 256
 class Provider(SandboxControl, DrilledProcess):
     """The sandbox, whose state is in a file: it continues after a restart."""
 
-    def __init__(self, home: Home, *, port: int, environ: dict[str, str], guardian: Guardian) -> None:
+    def __init__(self, home: Home, *, port: int, environ: dict[str, str], guardian: Guardian, customers: int) -> None:
         command = [sys.executable, "-m", "customer_pipeline.sandbox", "--port", str(port), "--state", str(home.sandbox)]
         super().__init__(
             "the provider",
-            [*command, "--customers", "0", "--changes-per-minute", "0"],
+            [*command, "--customers", str(customers), "--changes-per-minute", "0"],
             environ=environ,
             log=home.logs / "provider.log",
             ready=lambda: accepts_connections(port),
@@ -74,6 +74,8 @@ class Stack:
         start: where the first window starts.
         own_disk: give the landing store a small file system of its own, which can be full; needs root.
         environ: further settings.
+        customers: how many the provider has from the start; the cache is then loaded as a whole.
+        warm: fork run workers from a process that has imported everything.
     """
 
     def __init__(
@@ -83,11 +85,15 @@ class Stack:
         start: datetime,
         own_disk: bool = False,
         environ: dict[str, str] | None = None,
+        warm: bool = False,
+        customers: int = 0,
     ) -> None:
         self.folder = folder
         self.start_at = start
         self.home = Home(folder / "home")
         self.own_disk = own_disk
+        self._warm = warm
+        self._customers = customers
         self._further = environ or {}
         self._stack = contextlib.ExitStack()
         self.profile_file = folder / "profile.yaml"
@@ -128,7 +134,9 @@ class Stack:
         workspace = self.folder / "workspace.yaml"
         services.write_workspace(workspace, socket=code_socket)
         self.instance = Instance(ports.ui_url)
-        self.provider = Provider(self.home, port=ports.provider, environ=self.environ, guardian=guardian)
+        self.provider = Provider(
+            self.home, port=ports.provider, environ=self.environ, guardian=guardian, customers=self._customers
+        )
 
         def process(service: Service, ready: Any) -> DrilledProcess:
             return DrilledProcess(
@@ -136,7 +144,10 @@ class Stack:
             )
 
         self.cache = process(services.cache(self.home, ports), self._cache_answers)
-        self.code_server = process(services.code_server(self.home, socket=code_socket), lambda: listens(code_socket))
+        server = services.code_server(self.home, socket=code_socket)
+        if self._warm:
+            server = replace(server, command=warmed(server.command))
+        self.code_server = process(server, lambda: listens(code_socket))
         self.webserver = process(services.webserver(self.home, ports, workspace=workspace), self.instance.loaded)
         self.daemon = process(services.daemon(self.home, workspace=workspace), lambda: True)
         self.socket = code_socket
@@ -155,7 +166,9 @@ class Stack:
         """Write the sandbox's profile, impatient, with changes of a drill."""
         content = yaml.safe_load(shipped_profiles()["sandbox"].read_text())
         draft = self.profile_file.with_suffix(".new")
-        draft.write_text(yaml.safe_dump({**content, **IMPATIENCE, **changes}))
+        # A load of the whole cache would leave nothing to heal.
+        snapshot = {"enabled": self._customers > 0}
+        draft.write_text(yaml.safe_dump({**content, **IMPATIENCE, "snapshot": snapshot, **changes}))
         draft.replace(self.profile_file)
 
     @property
@@ -230,7 +243,15 @@ def mounted(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True, capture_output=True)
 
 
+def warmed(command: Sequence[str]) -> list[str]:
+    """Return the command of a code server with the warm one in its place."""
+    return [code_server.__name__ if part == "dagster" else part for part in command]
+
+
 def _executes_a_run(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-        return "multiprocessing.spawn" in " ".join(process.cmdline())
+        command, parent = " ".join(process.cmdline()), process.parent()
+        if "multiprocessing.forkserver" in command:  # so is the command of what forks them
+            return parent is not None and "multiprocessing.forkserver" in " ".join(parent.cmdline())
+        return "multiprocessing.spawn" in command
     return False
