@@ -193,12 +193,12 @@ def whole(windows: list[Window]) -> Window:
 
 
 @contextmanager
-def drilling(*, windows: int, seed: int = 1, own_disk: bool = False) -> Iterator[Drilling]:
+def drilling(*, windows: int, seed: int = 1, own_disk: bool = False, customers: int = 0) -> Iterator[Drilling]:
     """Start a stack whose past has so many windows before the newest one; end it in any case."""
     started = time.monotonic()
     drill: Drilling | None = None
     try:
-        with stack_with_past(windows=windows, own_disk=own_disk) as (stack, alerts):
+        with stack_with_past(windows=windows, own_disk=own_disk, customers=customers) as (stack, alerts):
             drill = Drilling(stack, seed=seed, alerts=alerts)
             yield drill
     finally:
