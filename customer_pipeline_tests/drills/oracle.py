@@ -101,5 +101,7 @@ def problems(stack: Stack, windows: Iterable[Window], *, until: datetime) -> lis
         f"{asset} is not green in {[(hole.start.isoformat(), hole.end.isoformat()) for hole in holes]}"
         for asset, holes in not_green(stack, windows).items()
     ]
-    found += [f"run {run.id} ({run.lane}) is {run.status}" for run in stack.instance.unfinished()]
+    # The schedule may have begun the next window meanwhile.
+    unfinished = [run for run in stack.instance.unfinished() if run.windows is None or run.windows.start < until]
+    found += [f"run {run.id} ({run.lane}) is {run.status}" for run in unfinished]
     return found + [f"backfill {each} is under way" for each in stack.instance.backfills_in_progress()]
