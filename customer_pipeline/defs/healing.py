@@ -42,8 +42,6 @@ def heal_gaps(context: dg.SensorEvaluationContext, cache: CacheResource) -> dg.S
     runs = _runs(context.instance)
     recent = Window(max(windows.start, windows.end - _GREEN_WITHIN), windows.end)
     red = history.shown_as_failed(context.instance, graph, recent)
-    if is_being_loaded(context.instance):
-        return dg.SkipReason("the cache is being loaded as a whole; what lacks then is healed")
     try:
         # Last, so that what the runs above have done is in it.
         with cache.reader() as (coverage, loads):
@@ -51,6 +49,8 @@ def heal_gaps(context: dg.SensorEvaluationContext, cache: CacheResource) -> dg.S
             published, load = coverage.read(), loads.read()
     except CacheError as error:
         return dg.SkipReason(f"the cache does not say what is missing: {error}")
+    if load.as_of is None and is_being_loaded(context.instance):
+        return dg.SkipReason("the cache is being loaded as a whole; what lacks then is healed")
     situation = Situation(
         now=now,
         start=settings.start,
