@@ -27,7 +27,7 @@ from customer_pipeline.customers.newest import newest
 from customer_pipeline.customers.normalize import Normalizer
 from customer_pipeline.customers.reasons import Reason
 from customer_pipeline.erasure.suppressions import Sieve, Suppressions
-from customer_pipeline.landing.errors import LandingError
+from customer_pipeline.landing.errors import Forgotten, LandingError
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.delivery import Page, WalkStats
@@ -318,7 +318,7 @@ def _refuse_forgotten(batch: pa.RecordBatch, *, oldest: datetime, uri: str) -> N
     """Refuse states that were fetched before `oldest`: later deletions of their customers may be forgotten by now."""
     first = pc.min(batch["fetched_at"]).as_py()
     if first is not None and first < oldest:
-        raise LandingError(
+        raise Forgotten(
             f"{uri}: fetched on {first.date()}, but deletions are remembered since {oldest.date()} only, so publishing "
             "it could revive a deleted customer; materialize the window from raw_customers on, which asks the provider"
         )

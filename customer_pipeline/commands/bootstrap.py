@@ -25,6 +25,11 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--from-landing", action="store_true", help="publish what has landed: the provider is not asked"
     )
     parser.add_argument(
+        "--accept-fewer",
+        action="store_true",
+        help="believe a provider that shows nobody, or far fewer customers than at the last load",
+    )
+    parser.add_argument(
         "--url", help="of the Dagster UI (default: DAGSTER_WEBSERVER_URL, or that of the running stack)"
     )
     parser.set_defaults(command=run)
@@ -34,11 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     graphql = GraphQL(webserver_url(os.environ, given=arguments.url), timeout=ANSWER_TIMEOUT)
     from_landing = bool(arguments.from_landing)
+    asked = {"from_landing": from_landing, "accept_fewer": bool(arguments.accept_fewer)}
     return run_job(
-        graphql, JOB, config=config(from_landing=from_landing), tags={run_tags.FROM_LANDING: str(from_landing).lower()}
+        graphql,
+        JOB,
+        config={"ops": {OP: {"config": asked}}},
+        tags={run_tags.FROM_LANDING: str(from_landing).lower()},
     )
-
-
-def config(*, from_landing: bool = False, only_if_empty: bool = False) -> dict[str, object]:
-    """Return the run config of a load."""
-    return {"ops": {OP: {"config": {"from_landing": from_landing, "only_if_empty": only_if_empty}}}}

@@ -18,6 +18,7 @@ from customer_pipeline.provider.errors import (
 )
 from customer_pipeline.provider.profile import ProfileError
 from customer_pipeline.reconciliation.errors import ReconciliationRefused
+from customer_pipeline.snapshot.errors import LoadRefused
 from customer_pipeline.steps import PublicationIncomplete
 from customer_pipeline.windows import Window
 
@@ -68,7 +69,7 @@ def cause_of(error: Exception) -> Cause:  # noqa: PLR0911 -- a table of types
         case CacheError():
             kind = run_tags.CACHE_UNAVAILABLE if error.transient else run_tags.CACHE_REJECTED
             return _known(kind, transient=error.transient, reason=error.reason, advice=error.advice)
-        case ReconciliationRefused():
+        case ReconciliationRefused() | LoadRefused():
             return _known(run_tags.PROVIDER_MISBEHAVED, transient=False, reason=error.reason, advice=error.advice)
         case PublicationIncomplete():
             return _split(run_tags.CACHE_UNAVAILABLE, str(error), transient=error.transient)

@@ -49,7 +49,7 @@ def heal_gaps(context: dg.SensorEvaluationContext, cache: CacheResource) -> dg.S
             published, load = coverage.read(), loads.read()
     except CacheError as error:
         return dg.SkipReason(f"the cache does not say what is missing: {error}")
-    if load.as_of is None and is_being_loaded(context.instance):
+    if load.as_of is None and is_being_loaded(context.instance, now=now):
         return dg.SkipReason("the cache is being loaded as a whole; what lacks then is healed")
     situation = Situation(
         now=now,

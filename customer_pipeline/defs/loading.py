@@ -1,5 +1,7 @@
 """The sensor that notices an empty cache, new or lost, and has it loaded."""
 
+from datetime import datetime, timedelta
+
 import dagster as dg
 
 from customer_pipeline import run_tags, timestamps
@@ -13,6 +15,8 @@ from customer_pipeline.timestamps import format_instant
 
 # More than fail in a row before the delay is the longest one.
 _RUNS = 20
+# How long the heal waits for a load.
+SOON = timedelta(hours=1)
 
 
 @dg.sensor(
@@ -52,6 +56,7 @@ def load_runs(instance: dg.DagsterInstance) -> list[LoadRun]:
     """Return the newest runs that load the cache, newest first."""
     return [
         LoadRun(
+            created=run.created,
             ended=run.ended if run.is_over else None,
             failed=run.failed,
             canceled=run.status == dg.DagsterRunStatus.CANCELED,
@@ -64,6 +69,6 @@ def load_runs(instance: dg.DagsterInstance) -> list[LoadRun]:
     ]
 
 
-def is_being_loaded(instance: dg.DagsterInstance) -> bool:
-    """Return whether a run that loads the cache is queued or under way."""
-    return any(run.ended is None for run in load_runs(instance))
+def is_being_loaded(instance: dg.DagsterInstance, *, now: datetime) -> bool:
+    """Return whether a run that loads the cache is queued or under way, and will soon have made the gaps good."""
+    return any(run.ended is None and now - run.created < SOON for run in load_runs(instance))

@@ -34,6 +34,9 @@ class SnapshotConfig(dg.Config):
     from_landing: bool = Field(
         default=False, description="Load what has landed, without asking the provider; what lacks then is healed."
     )
+    accept_fewer: bool = Field(
+        default=False, description="Believe a provider that shows nobody, or far fewer customers than at the last load."
+    )
     only_if_empty: bool = Field(
         default=False, description="Do nothing where another run has loaded the cache since this one was requested."
     )
@@ -57,14 +60,14 @@ def load_customers(
         else:
             with provider.clients(most=MOST_AT_ONCE, background=True) as clients:
                 context.log.info("%s", described(clients[0].profile, at_once=len(clients)))
-                loaded = loader.from_provider(clients, accept=_accept)
+                loaded = loader.from_provider(clients, accept=_accept, accept_fewer=config.accept_fewer)
     context.log_event(dg.AssetMaterialization("customer_snapshot", metadata=_metadata_of(loaded, config)))
 
 
 @dg.job(
     description="Load the whole cache from the provider, or from what has landed. Live runs go on meanwhile.",
-    # A million customers take minutes at one provider and hours at another.
-    tags={run_tags.LANE: run_tags.BOOTSTRAP, run_tags.MAX_RUNTIME: str(24 * 60 * 60)},
+    # A million customers take minutes at one provider and days at another.
+    tags={run_tags.LANE: run_tags.BOOTSTRAP, run_tags.MAX_RUNTIME: str(7 * 24 * 60 * 60)},
 )
 def customer_bootstrap() -> None:
     """Load the whole cache."""

@@ -32,6 +32,10 @@ class NotLanded(LandingError):  # noqa: N818 -- says what is the case
     """A window was never landed, or is landed no longer."""
 
 
+class Forgotten(LandingError):  # noqa: N818 -- says what is the case
+    """What was landed is older than deletions are remembered: publishing it could revive a deleted customer."""
+
+
 @contextmanager
 def explained(uri: str) -> Iterator[None]:
     """Turn what pyarrow and the operating system raise about the file at `uri` into a `LandingError`."""

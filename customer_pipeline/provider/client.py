@@ -5,6 +5,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from customer_pipeline import timestamps
 from customer_pipeline.provider.errors import ProviderMisbehaved
 from customer_pipeline.provider.lookup import Lookup, Lookups
 from customer_pipeline.provider.permits import Permits
@@ -12,6 +13,8 @@ from customer_pipeline.provider.profile import Profile
 from customer_pipeline.provider.transport import Transport
 from customer_pipeline.provider.walk import Walk
 from customer_pipeline.windows import Window
+
+_SECOND = timedelta(seconds=1)
 
 
 class ProviderClient:
@@ -62,10 +65,18 @@ class ProviderClient:
     def require_all(self, window: Window, *, seen: int) -> None:
         """Return if as many different records of a window were seen as the provider has there by its own account.
 
+        A provider that is not told where a window ends counts what lies behind it too, and is not asked. Of the others
+        the last moments are left out: how exactly they compare is not known.
+
         Raises:
             ProviderMisbehaved: if they are fewer.
         """
-        walk = self.walk_exactly(window)
+        sent = self.profile.list.datetimes
+        resolution = timestamps.sent_resolution(format=sent.format, digits=sent.digits)
+        end = window.end - 2 * max(resolution, _SECOND)
+        if not self.profile.list.bounded or end <= window.start:
+            return
+        walk = self.walk_exactly(Window(window.start, end))
         for _ in walk:
             break
         if walk.stated is not None and seen < walk.stated:

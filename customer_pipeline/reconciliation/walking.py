@@ -81,18 +81,19 @@ def full_walk(
     walking.walks += 1
 
     def parts() -> Generator[Window]:
-        seen, suppressed = Seen(), 0
+        seen, suppressed, behind = Seen(), 0, timedelta(0)
         with closing(cast("Generator[Part]", walk_parts(whole, clients=clients, landing=store))) as landed:
             for part in landed:
                 seen.add(part.window, landing=store)
                 suppressed += suppressed_in(part.window, landing=store)
                 if part.walk:
+                    behind = max(behind, -(part.walk.clock_difference or timedelta(0)))
                     walking.rows += part.walk.rows
                     walking.requests += part.walk.requests
                     walking.waited += part.walk.waited
                 yield from compared(part.window)
         clients[0].require_all(whole, seen=seen.count + suppressed)
-        meanwhile = Window(whole.end, max(now(), started_at) + _ahead(profile))
+        meanwhile = Window(whole.end, max(max(now(), started_at) + _ahead(profile) - behind, started_at - behind))
         ingested = steps.ingest(meanwhile, client=clients[0], landing=store)
         walking.rows += ingested.walk.rows
         walking.requests += ingested.walk.requests

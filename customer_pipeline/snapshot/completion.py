@@ -11,17 +11,21 @@ from datetime import datetime
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.errors import CacheUnavailable
 from customer_pipeline.cache.loads import Loads, Source
-from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline.cache.publisher import Outcomes, Publisher
+from customer_pipeline.landing.errors import Forgotten
 from customer_pipeline.landing.naming import COMPLETION
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
+from customer_pipeline.snapshot.errors import LoadRefused
 from customer_pipeline.snapshot.loading import Loaded, Progress, load, note, whole_of
 from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
 from customer_pipeline.timestamps import now
 from customer_pipeline.windows import Window, floor
 
 _TRIES = 3
+# Of the records of the last load.
+FEWEST_SHARE = 0.9
 
 
 class CacheLoader:
@@ -55,18 +59,22 @@ class CacheLoader:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the cache knows of a load that has finished."""
-        return self._loads.read().as_of is not None
+        """Whether the cache knows of a load from the provider that has finished."""
+        return self._loads.read().loaded_at is not None
 
-    def from_provider(self, clients: Sequence[ProviderClient], *, accept: Callable[[Loaded], object]) -> Loaded:
+    def from_provider(
+        self, clients: Sequence[ProviderClient], *, accept: Callable[[Loaded], object], accept_fewer: bool = False
+    ) -> Loaded:
         """Walk the provider, publish everything, and extend the coverage from the start to the walk's end.
 
         Args:
             clients: which ask the provider, each from one thread.
             accept: raises where what was found is not to be believed.
+            accept_fewer: believe a provider that shows nobody, or far fewer customers than at the last load.
 
         Raises:
             ProviderError: one of its four kinds.
+            LoadRefused: if it shows too few.
             LandingError: if the landing store cannot be read or written.
             CacheError: if the cache cannot be written, or is lost again and again.
         """
@@ -74,6 +82,9 @@ class CacheLoader:
         whole = whole_of(clients[0].profile, landing=self._landing, now=now())
         loaded = load(whole, clients=clients, landing=self._landing, publisher=self._publisher, said=self._said)
         accept(loaded)
+        before = self._customers_before()
+        if not accept_fewer and (not loaded.fetched or loaded.fetched < FEWEST_SHARE * before):
+            raise LoadRefused(found=loaded.fetched, before=before)
         store = self._landing.snapshot(whole.end)
 
         def publish_again() -> None:
@@ -81,11 +92,22 @@ class CacheLoader:
                 publish_landed(part, landing=store, publisher=self._publisher)
 
         self._finish(token, covered=[whole], as_of=whole.end, source="provider", publish_again=publish_again)
-        note(store, COMPLETION, whole, facts={"customers": loaded.normalized, "parts": loaded.parts})
+        note(store, COMPLETION, whole, facts={"customers": loaded.fetched, "parts": loaded.parts})
         return loaded
+
+    def _customers_before(self) -> int:
+        """Return how many records the last load had; 0 where there was none."""
+        for as_of in reversed(self._landing.snapshots()):
+            store = self._landing.snapshot(as_of)
+            for whole in store.landed(COMPLETION):
+                return int(str(store.require(COMPLETION, whole).facts.get("customers", 0)))
+        return 0
 
     def from_landing(self, profile: Profile, *, fit: Callable[[Normalized], bool]) -> Loaded:
         """Normalize and publish everything that was landed, and extend the coverage by it. The provider is not asked.
+
+        What is so old that deletions since may be forgotten is left out. Deletions that only the lost cache knew are
+        not known any more: a reconciliation finds them.
 
         Args:
             profile: how records are read.
@@ -96,34 +118,48 @@ class CacheLoader:
             CacheError: if the cache cannot be written, or is lost again and again.
         """
         token = self._loads.begin()
-        complete = [at for at in self._landing.snapshots() if self._landing.snapshot(at).landed(COMPLETION)]
-        as_of = max(complete, default=None)
-        loaded = Loaded(as_of=as_of)
-        covered = [Window(profile.snapshot.earliest, as_of)] if as_of else []
         started = time.monotonic()
+        loaded = Loaded(as_of=None)
         stores = [*map(self._landing.snapshot, self._landing.snapshots()), self._landing]
-        for store in stores:
-            for window in store.landed(RAW_CUSTOMERS):
-                report = normalize(window, profile=profile, landing=store)
-                if store is self._landing and not fit(report):
-                    continue
-                _, outcomes = publish_landed(window, landing=store, publisher=self._publisher)
-                loaded.add(report, outcomes)
+        sources = [(store, window) for store in stores for window in store.landed(RAW_CUSTOMERS)]
+        published: list[tuple[LandingStore, Window]] = []
+        for store, window in sources:
+            if replayed := self._replayed(window, store=store, profile=profile, fit=fit):
+                published.append((store, window))
+                loaded.add(*replayed)
                 loaded.seconds = time.monotonic() - started
-                if store is self._landing:
-                    covered.append(window)
                 self._said(
                     Progress(customers=loaded.normalized, parts=loaded.parts, seconds=loaded.seconds, newest=window)
                 )
-
-        def publish_again() -> None:
-            for store in stores:
-                for window in store.landed(RAW_CUSTOMERS):
-                    if store is not self._landing or window in covered:
-                        publish_landed(window, landing=store, publisher=self._publisher)
-
-        self._finish(token, covered=covered, as_of=as_of, source="landing", publish_again=publish_again)
+        whole = [
+            snapshot
+            for store in stores[:-1]
+            for snapshot in store.landed(COMPLETION)
+            if all(source in published for source in sources if source[0] is store)
+        ]
+        loaded.as_of = max((snapshot.end for snapshot in whole), default=None)
+        self._finish(
+            token,
+            covered=[*whole, *(window for store, window in published if store is self._landing)],
+            as_of=loaded.as_of,
+            source="landing",
+            publish_again=lambda: [
+                publish_landed(window, landing=store, publisher=self._publisher) for store, window in published
+            ],
+        )
         return loaded
+
+    def _replayed(
+        self, window: Window, *, store: LandingStore, profile: Profile, fit: Callable[[Normalized], bool]
+    ) -> tuple[Normalized, Outcomes] | None:
+        """Normalize and publish what was landed of a window; None where it may not be published."""
+        report = normalize(window, profile=profile, landing=store)
+        if store is self._landing and not fit(report):
+            return None
+        try:
+            return report, publish_landed(window, landing=store, publisher=self._publisher)[1]
+        except Forgotten:
+            return None
 
     def _finish(
         self,
@@ -132,7 +168,7 @@ class CacheLoader:
         covered: Sequence[Window],
         as_of: datetime | None,
         source: Source,
-        publish_again: Callable[[], None],
+        publish_again: Callable[[], object],
     ) -> None:
         """Extend the coverage and note the load, once the cache that has everything is the one it began in."""
         ranges = [

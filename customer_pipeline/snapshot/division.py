@@ -24,7 +24,8 @@ def grows_by_value(profile: Profile) -> bool:
 
 def is_divided(profile: Profile) -> bool:
     """Return whether walks of parts cost no more than one walk of everything."""
-    return profile.list.filtered and (profile.list.bounded or profile.pagination.order == "ascending")
+    style = profile.pagination
+    return profile.list.filtered and (profile.list.bounded or (style.order == "ascending" and not style.stable))
 
 
 def can_be_divided(part: Window, profile: Profile) -> bool:

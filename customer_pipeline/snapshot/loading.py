@@ -27,7 +27,7 @@ from customer_pipeline.snapshot.walking import suppressed_in, walk_parts
 from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
 from customer_pipeline.windows import Window
 
-# A walk that was interrupted is gone on with for so long; the windows since then are healed.
+# A walk is gone on with if a part of it has landed within so long; the windows since it began are healed.
 RESUMED_WITHIN = timedelta(days=1)
 _NOTHING = pa.schema([("nothing", pa.null())])
 
@@ -112,10 +112,12 @@ def whole_of(profile: Profile, *, landing: LandingStore, now: datetime) -> Windo
         LandingError: if the landing store cannot be read.
     """
     for as_of in reversed(landing.snapshots()):
-        whole = Window(profile.snapshot.earliest, as_of)
-        if now - as_of > RESUMED_WITHIN:
-            break
-        store = landing.snapshot(as_of)
+        whole, store = Window(profile.snapshot.earliest, as_of), landing.snapshot(as_of)
+        went_on = max(
+            (file.at for dataset in (BEGINNING, RAW_CUSTOMERS) for file in store.files(dataset)), default=None
+        )
+        if went_on is None or now - went_on > RESUMED_WITHIN:
+            continue
         begun = store.describe(BEGINNING, whole)
         if begun and begun.facts.get("form") == form_of(profile) and not store.landed(COMPLETION):
             return whole

@@ -17,6 +17,7 @@ class LoadRun:
     """One run that loads, or was to load, the cache.
 
     Attributes:
+        created: when it was requested.
         ended: when; None while it is queued or under way.
         failed: whether it ended without success.
         canceled: whether somebody stopped it.
@@ -26,6 +27,7 @@ class LoadRun:
         from_landing: whether it was to load what had landed.
     """
 
+    created: datetime
     ended: datetime | None
     failed: bool = False
     canceled: bool = False
@@ -53,7 +55,8 @@ class Decision:
 def decide(load: Load, runs: Sequence[LoadRun], *, configuration: str, now: datetime) -> Decision:
     """Return whether to request a load now.
 
-    A cache that does not know of a load that has finished is empty, or as good as that. What fails is tried again later
+    A cache that does not know of a load from the provider that has finished is empty, or as good as that: what has
+    landed may hold customers who were deleted since. What fails is tried again later
     and later; what a person has to mend, once an hour or when the configuration is another one. While the provider is
     what fails, readers get what has landed, once.
 
@@ -63,16 +66,17 @@ def decide(load: Load, runs: Sequence[LoadRun], *, configuration: str, now: date
         configuration: its present fingerprint.
         now: the present.
     """
-    if load.as_of:
-        return Decision(says=f"the cache was loaded from the {load.source}, as of {load.as_of}")
+    if load.as_of and load.source == "provider":
+        return Decision(says=f"the cache was loaded from the provider, as of {load.as_of}")
     if any(run.ended is None for run in runs):
         return Decision(says="the cache is being loaded")
-    failed = list(takewhile(lambda run: run.failed, runs))
+    lately = list(takewhile(lambda run: run.failed or run.from_landing, runs))
+    failed = [run for run in lately if run.failed and not run.from_landing]
     if not failed:
         return Decision(says="the cache is empty: it is loaded from the provider", requested=True)
     newest = failed[0]
     told = next((run.failure for run in failed if run.failure), None) or ""
-    if told.startswith(_PROVIDER) and not load.replayed_at and not any(run.from_landing for run in failed):
+    if told.startswith(_PROVIDER) and not load.replayed_at and not any(run.from_landing for run in lately):
         return Decision(
             says="the cache is empty and the provider fails: what has landed is published",
             requested=True,

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import dagster as dg
 import pytest
+import time_machine
 
-from customer_pipeline import run_tags
+from customer_pipeline import run_tags, timestamps
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
@@ -132,7 +134,10 @@ def test_while_the_provider_is_down_an_empty_cache_gets_what_has_landed(
 
     assert cached(valkey) == before
     assert known(valkey).source == "landing"
-    assert not evaluated(deployment, valkey)[0]
+    # The provider may have deleted customers since.
+    requests, said = evaluated(deployment, valkey)
+    assert not requests
+    assert "tried again at" in said
 
 
 def test_a_provider_that_cannot_be_walked_as_a_whole_is_left_alone(
@@ -152,10 +157,13 @@ def test_nothing_is_healed_while_the_cache_is_being_loaded(deployment: Deploymen
     deployment.instance.create_run_for_job(JOB, status=dg.DagsterRunStatus.STARTED)
 
     requests, said = evaluated(deployment, valkey, heal_gaps)
+    with time_machine.travel(timestamps.now() + timedelta(hours=2)):
+        later = evaluated(deployment, valkey, heal_gaps)[1]
 
     assert not requests
     assert "the cache is being loaded" in said
     assert "is being loaded" in evaluated(deployment, valkey)[1]
+    assert "the cache is being loaded" not in later
 
 
 def test_a_load_of_which_much_is_quarantined_is_none(deployment: Deployment, valkey: ValkeyServer) -> None:
@@ -173,3 +181,21 @@ def test_who_materializes_everything_does_not_walk_the_provider() -> None:
     graph = defs.resolve_asset_graph()
 
     assert not graph.get(dg.AssetKey("customer_snapshot")).is_executable
+
+
+@pytest.mark.parametrize("fault", ["empty_200", "half_200"])
+def test_a_provider_that_shows_too_few_is_not_believed(
+    deployment: Deployment, sandbox: SandboxServer, valkey: ValkeyServer, fault: str
+) -> None:
+    assert load(deployment).success
+    with valkey.client() as client:
+        client.flushall()
+    sandbox.control("POST", f"faults/{fault}")
+
+    result = load(deployment)
+
+    assert not result.success
+    assert "does not count as a load" in (deployment.failure(result).description or "")
+    assert deployment.tags_of(result)[run_tags.FAILURE] == run_tags.PROVIDER_MISBEHAVED
+    assert known(valkey).as_of is None
+    assert load(deployment, accept_fewer=True).success

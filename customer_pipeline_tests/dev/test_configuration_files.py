@@ -40,7 +40,7 @@ def test_runs_wait_in_a_queue_that_starts_them_soon(instance: dg.DagsterInstance
 
     queue = instance.get_concurrency_config().run_queue_config
     assert queue is not None
-    assert queue.max_concurrent_runs == 4
+    assert queue.max_concurrent_runs == 8
     assert queue.max_user_code_failure_retries * queue.user_code_failure_retry_delay == 300
     assert list(queue.tag_concurrency_limits) == [
         {"key": run_tags.LANE, "value": {"applyLimitPerUniqueValue": True}, "limit": 1},

@@ -9,15 +9,23 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EMPTY = Load()
 REPLAYED = Load(replayed_at="2026-11-23T11:00:00.000000Z")
 LOADED = Load(as_of="2026-11-23T11:00:00.000000Z", source="provider")
+FROM_LANDING = LOADED.model_copy(update={"source": "landing", "replayed_at": LOADED.as_of})
 
 
 def failed(minutes_ago: float, **facts: object) -> LoadRun:
-    run = {"failed": True, "failure": "provider_unavailable", "configuration": "now", **facts}
+    run = {
+        "created": NOON - timedelta(hours=6),
+        "failed": True,
+        "failure": "provider_unavailable",
+        "configuration": "now",
+        **facts,
+    }
     return LoadRun(ended=NOON - timedelta(minutes=minutes_ago), **run)  # type: ignore[arg-type]
 
 
-SUCCEEDED = LoadRun(ended=NOON - timedelta(hours=5))
-UNDER_WAY = LoadRun(ended=None)
+SUCCEEDED = LoadRun(created=NOON - timedelta(hours=6), ended=NOON - timedelta(hours=5))
+REPLAY = LoadRun(created=NOON - timedelta(minutes=1), ended=NOON, from_landing=True)
+UNDER_WAY = LoadRun(created=NOON - timedelta(hours=6), ended=None)
 
 
 @pytest.mark.parametrize(
@@ -27,12 +35,18 @@ UNDER_WAY = LoadRun(ended=None)
         (EMPTY, [SUCCEEDED], "provider"),
         (LOADED, [], None),
         (LOADED, [failed(1)], None),
+        (FROM_LANDING, [], "provider"),
+        (FROM_LANDING, [failed(0.5)], None),
         (EMPTY, [UNDER_WAY], None),
         (EMPTY, [UNDER_WAY, failed(90)], None),
         (EMPTY, [failed(0.1)], "landing"),
         (EMPTY, [failed(0.1, failure="cache_unavailable")], None),
         (EMPTY, [failed(0.1, failure=None)], None),
-        (EMPTY, [failed(0.1, from_landing=True, failure="landing"), failed(1)], None),
+        (EMPTY, [failed(0.1, from_landing=True, failure="landing"), failed(0.5)], None),
+        (EMPTY, [failed(0.1, from_landing=True, failure="landing"), failed(1.1)], "provider"),
+        (FROM_LANDING, [REPLAY, failed(0.5)], None),
+        (FROM_LANDING, [REPLAY, failed(1.1)], "provider"),
+        (FROM_LANDING, [failed(1.1), REPLAY, failed(3)], None),
         (REPLAYED, [failed(0.5)], None),
         (REPLAYED, [failed(1.1)], "provider"),
         (REPLAYED, [failed(1.1), failed(3)], None),
