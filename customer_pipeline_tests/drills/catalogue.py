@@ -195,7 +195,10 @@ _ALL += [
         run=run,
     )
     for run, done in (
-        (loads.load_killed, f"the first load of {loads.CUSTOMERS:,} customers killed at random points, at most ten, while customers change"),
+        (
+            loads.load_killed,
+            f"the first load of {loads.CUSTOMERS:,} customers killed up to ten times while customers change",
+        ),
         (loads.reconciliation_killed, "the cache spoilt, customers gone unsaid; the reconciliation killed ten times"),
         (loads.redis_flushed, "Redis flushed in the middle of a day"),
         (loads.half_a_provider, "the provider answers with half of its customers, then with none"),

@@ -287,3 +287,23 @@ def test_an_erased_customer_is_not_loaded_and_the_rest_counts_as_everything(depl
         for id_ in batch["id"].to_pylist()
     }
     assert erased not in landed
+
+
+@pytest.mark.parametrize("sent", [{}, {"digits": 0}, {"format": "%Y-%m-%dT%H:%M"}])
+def test_an_edit_behind_the_end_of_the_walk_is_no_reason_to_refuse_it(
+    deployment: Deployment, sent: dict[str, object]
+) -> None:
+    """The provider states it among those that it has, when it is not told the end, or only roughly."""
+    content = deployment.profile.model_dump()
+    content["list"]["datetimes"] |= sent
+    if not sent:
+        del content["list"]["query"]["updated_to"]
+    deployment.profile = Profile.model_validate(content)
+    edited = max(deployment.living(until=now() - timedelta(minutes=5)))
+    at = now() - deployment.profile.lookback + timedelta(seconds=1)
+    deployment.sandbox.control("PUT", f"customers/{edited}", body={}, updated_at=format_instant(at))
+
+    loaded = deployment.load()
+
+    assert loaded.as_of is not None
+    assert deployment.living(until=loaded.as_of) - deployment.ids() == set()
