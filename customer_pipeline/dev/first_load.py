@@ -6,6 +6,7 @@ whatever else is missing; a stack that was off would wait for the next tick with
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 
 from customer_pipeline import run_tags
 from customer_pipeline.instance.webserver import Run, Webserver, WebserverError, first_and_last_key
@@ -68,17 +69,20 @@ def run(
         say("every customer of the provider is in the cache")
     unfinished = _under_way(webserver, JOB, abandoned_before=abandoned_before, say=say)
     busy = [run.windows for run in unfinished if run.windows]
-    missing = gaps()
     # After a load nothing lacks, and every window is grey in the UI: one hour shows what windows look like.
-    wanted = missing if shown else [Window(until - LONGEST_RANGE, until)]
+    wanted = gaps() if shown else [Window(until - LONGEST_RANGE, until)]
     if newest := newest_hour(wanted, busy=busy, until=until):
         first, last = first_and_last_key(newest)
         webserver.launch(JOB, tags={run_tags.RANGE_START: first, run_tags.RANGE_END: last, **TAGS})
         say(f"requested the windows {first} to {last}")
-        if shown and not _wait(lambda: gaps() != missing, stopped=stopped):
+        if not _wait(partial(_has_ended, webserver, newest), stopped=stopped):
             return
     if _wait(lambda: not gaps(), stopped=stopped):
         say("the cache has every window")
+
+
+def _has_ended(webserver: Webserver, windows: Window) -> bool:
+    return all(run.windows != windows for run in webserver.unfinished_runs(JOB))
 
 
 def _under_way(

@@ -23,6 +23,8 @@ from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 _DATASETS = (steps.RAW_CUSTOMERS, steps.CUSTOMERS, steps.QUARANTINED_CUSTOMERS)
 # How far the walk may ask ahead of a provider's clock that is behind.
 _CLOCK_RESERVE = timedelta(seconds=30)
+# How far a clock that is as good as right may seem to be behind.
+_CLOCK_TOLERANCE = timedelta(seconds=5)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -93,7 +95,8 @@ def full_walk(
                     walking.waited += part.walk.waited
                 yield from compared(part.window)
         clients[0].require_all(whole, seen=seen.count + suppressed)
-        meanwhile = Window(whole.end, max(max(now(), started_at) + _ahead(profile) - behind, started_at - behind))
+        until = max(now(), started_at) + _ahead(profile) - max(behind - _CLOCK_TOLERANCE, timedelta(0))
+        meanwhile = Window(whole.end, until)
         ingested = steps.ingest(meanwhile, client=clients[0], landing=store)
         walking.rows += ingested.walk.rows
         walking.requests += ingested.walk.requests
