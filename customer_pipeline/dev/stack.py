@@ -27,7 +27,8 @@ from customer_pipeline.windows import floor
 
 # The lineage with its groups unfolded, as the pinned version of the UI writes it.
 LINEAGE = "/asset-groups?expanded=" + ",".join(
-    f"global@global:{group}" for group in ("ingestion", "normalization", "publication", "snapshot", "health")
+    f"global@global:{group}"
+    for group in ("ingestion", "normalization", "publication", "snapshot", "reconciliation", "health")
 )
 START_SECONDS = 180.0
 
