@@ -46,12 +46,12 @@ class ProviderClient:
         return Walk(self._transport, self.profile, window)
 
     def walk_exactly(self, window: Window) -> Walk:
-        """Return a walk over every record whose `updated_at` lies in the window, which may be of any length.
+        """Return a walk over every record whose `updated_at` may lie in the window, which may be of any length.
 
         Its retry budget is its own.
         """
         self._transport.renew_budget()
-        return Walk(self._transport, self.profile.model_copy(update={"lookback": timedelta(0)}), window)
+        return Walk(self._transport, self.profile.model_copy(update={"lookback": timedelta(0)}), window, generous=True)
 
     def lookup(self, customer_id: str) -> Lookup:
         """Ask for one customer by its id, at the profile's lookup endpoint; that there is none is an answer too.

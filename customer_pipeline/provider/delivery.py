@@ -63,9 +63,16 @@ class WalkStats:
 
 
 class Delivery:
-    """Selects what is handed out, and remembers it unless the pagination is stable."""
+    """Selects what is handed out, and remembers it unless the pagination is stable.
 
-    def __init__(self, profile: Profile, window: Window, expectation: Expectation, stats: WalkStats) -> None:
+    Where windows have no lookback, a record that shows its time roughly may show one outside of the window that it
+    belongs to: a generous delivery hands out what may belong to it.
+    """
+
+    def __init__(
+        self, profile: Profile, window: Window, expectation: Expectation, stats: WalkStats, *, generous: bool = False
+    ) -> None:
+        self._generous = generous
         self._since = window.start - profile.lookback
         self._until = window.end
         self._style = profile.pagination
@@ -77,6 +84,9 @@ class Delivery:
     def select(self, page: Received) -> Page | None:
         """Return what lies in the window and was not handed out before, or None."""
         before, behind = self._expectation.benefit_of_doubt(page)
+        if self._generous:
+            allowance = self._expectation.allowance(page)
+            before, behind = max(before, allowance), max(behind, allowance)
         since, until = (timestamps.epoch_microseconds(at) for at in (self._since - before, self._until + behind))
         inside = ~page.plausible | ((page.instants >= since) & (page.instants < until))
         kept: list[int] = np.flatnonzero(inside).tolist()

@@ -57,7 +57,7 @@ class Walk:
         ProviderError: one of its four kinds, while iterating.
     """
 
-    def __init__(self, transport: Transport, profile: Profile, window: Window) -> None:
+    def __init__(self, transport: Transport, profile: Profile, window: Window, *, generous: bool = False) -> None:
         self._transport = transport
         self._profile = profile
         self._style = profile.pagination
@@ -66,7 +66,7 @@ class Walk:
         self._totals = Totals()
         self.window = window
         self.stats = WalkStats()
-        self._delivery = Delivery(profile, window, self._expectation, self.stats)
+        self._delivery = Delivery(profile, window, self._expectation, self.stats, generous=generous)
         self.settled: Window | None = None
         self.stated: int | None = None
         self.facts: RequestFacts

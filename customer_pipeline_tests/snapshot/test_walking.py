@@ -32,7 +32,7 @@ class SimulatedClient:
         self.ended = False
 
     def walk_exactly(self, window: Window) -> Walk:
-        return Walk(self._provider, self.profile.model_copy(update={"lookback": timedelta(0)}), window)
+        return Walk(self._provider, self.profile.model_copy(update={"lookback": timedelta(0)}), window, generous=True)
 
     def end_soon(self) -> None:
         self.ended = True
