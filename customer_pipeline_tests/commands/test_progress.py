@@ -1,5 +1,6 @@
 import os
 import pty
+import select
 import sys
 import termios
 from collections.abc import Iterator
@@ -40,6 +41,16 @@ def terminal() -> Iterator[tuple[int, TextIO]]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), theirs)
 
 
+def read_line(reading: int) -> str:
+    """What a terminal shows until its line ends: it may arrive in pieces."""
+    read = b""
+    while not read.endswith(b"\r\n"):
+        arrived, _, _ = select.select([reading], [], [], 10)
+        assert arrived, f"the line has not ended: {read!r}"
+        read += os.read(reading, 10_000)
+    return read.decode()
+
+
 def test_on_a_terminal_a_bar_is_redrawn(terminal: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
     reading, stdout = terminal
     monkeypatch.setattr(sys, "stdout", stdout)
@@ -48,10 +59,9 @@ def test_on_a_terminal_a_bar_is_redrawn(terminal: tuple[int, TextIO], monkeypatc
         display.show(progress(done))
     display.close()
 
-    drawn = os.read(reading, 10_000).decode()
+    drawn = read_line(reading)
     assert "\r  0%|" in drawn
     assert "| 5 of 9 windows, 3 running, 1 failed [00:0" in drawn
-    assert drawn.endswith("\r\n")
     os.close(reading)
 
 
