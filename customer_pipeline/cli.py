@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
-from customer_pipeline.commands import backfill, bootstrap, erase, reconcile, status
+from customer_pipeline.commands import api, api_key, backfill, bootstrap, erase, reconcile, status
 from customer_pipeline.commands.output import MISCONFIGURED, complain, say
+from customer_pipeline.commands.ports import port
 from customer_pipeline.dev.environment import Ports
 from customer_pipeline.dev.home import Home, HomeInUse, HomeUnusable
 from customer_pipeline.dev.ports import PortTaken
@@ -39,9 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     dev = commands.add_parser("dev", help="run everything on this machine, in the foreground")
-    dev.add_argument("--port", type=_port, default=3000, help="of the UI (default: %(default)s)")
-    dev.add_argument("--cache-port", type=_port, default=6390, help="of the embedded Valkey (default: %(default)s)")
-    dev.add_argument("--provider-port", type=_port, default=8400, help="of the sandbox (default: %(default)s)")
+    dev.add_argument("--port", type=port, default=3000, help="of the UI (default: %(default)s)")
+    dev.add_argument("--cache-port", type=port, default=6390, help="of the embedded Valkey (default: %(default)s)")
+    dev.add_argument("--provider-port", type=port, default=8400, help="of the sandbox (default: %(default)s)")
+    dev.add_argument("--api-port", type=port, default=8500, help="of the read API (default: %(default)s)")
     dev.set_defaults(command=_dev)
 
     check = commands.add_parser("check", help="say whether the environment can be used, and everything that is wrong")
@@ -53,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap.add_to(commands)
     erase.add_to(commands)
     reconcile.add_to(commands)
+    api.add_to(commands)
+    api_key.add_to(commands)
 
     sandbox = commands.add_parser("sandbox", help="switch faults of the sandbox provider")
     actions = sandbox.add_subparsers(required=True, metavar="ACTION")
@@ -75,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
 def _dev(arguments: argparse.Namespace) -> int:
     from customer_pipeline.dev.stack import StackError, run  # noqa: PLC0415 -- slow to import
 
-    ports = Ports(ui=arguments.port, cache=arguments.cache_port, provider=arguments.provider_port)
+    ports = Ports(
+        ui=arguments.port, cache=arguments.cache_port, provider=arguments.provider_port, api=arguments.api_port
+    )
     try:
         run(os.environ, ports=ports, say=say)
     except (HomeInUse, HomeUnusable, PortTaken, StackError, OSError) as error:
@@ -118,12 +124,6 @@ def _faults(arguments: argparse.Namespace) -> int:
 def _sandbox_url(arguments: argparse.Namespace) -> str:
     """Return the address that was given, that of the stack that runs on this home, or the default."""
     return str(arguments.url or Home.from_environment(os.environ).running().get("provider") or Ports().provider_url)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:  # noqa: PLR2004 -- the largest port
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; expected a number from 1 to 65535")
-    return int(text)
 
 
 def _duration(text: str) -> timedelta:

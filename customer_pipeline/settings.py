@@ -73,7 +73,7 @@ class Settings:
         Raises:
             SettingsError: naming each variable that is missing or malformed, with what is expected and an example.
         """
-        reader = _Reader(environ)
+        reader = Reader(environ)
         profile = reader.required(PROVIDER_PROFILE)
         secrets = reader.secrets(profile) if profile else {}
         redis_url = reader.required(REDIS_URL)
@@ -107,8 +107,8 @@ def redacted(url: str) -> str:
     return f"{parts.scheme}://{user}{colon and ':***'}{at}{host}{parts.path}{query and f'?{query}'}"
 
 
-class _Reader:
-    """Reads variables and collects what is wrong with them."""
+class Reader:
+    """Reads variables and collects what is wrong with them, in `problems`."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ

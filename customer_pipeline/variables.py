@@ -22,6 +22,7 @@ _SERVER_SCHEMES = {"redis", "rediss", "redis+cluster", "rediss+cluster"}
 _INSTANT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.0+)?(?:Z|\+00:00)")
 _TOPIC_ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?")
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -162,6 +163,29 @@ def _topic_arn(text: str) -> str:
     return text
 
 
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute():
+        raise ValueError(f"is {text!r}, which is not absolute")
+    if path.is_dir():
+        raise ValueError(f"is {text!r}, which is a folder")
+    return path
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(part.strip() for part in text.split(","))
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"has {origin!r}, which is no origin")
+    return origins
+
+
+def _count(text: str) -> int:
+    if not _WHOLE_NUMBER.fullmatch(text) or text.startswith("0"):
+        raise ValueError(f"is {text!r}")
+    return int(text)
+
+
 def _secret(text: str) -> str:
     if text != text.strip() or not text.isprintable():
         raise ValueError("has a line break, a control character or white space around it")
@@ -234,6 +258,38 @@ ALERT_SNS_TOPIC_ARN: Variable[str] = Variable(
     _topic_arn,
     expected="the ARN of a topic of AWS SNS",
     example="arn:aws:sns:eu-central-2:123456789012:on-call",
+)
+
+
+API_KEYS_FILE: Variable[Path] = Variable(
+    "API_KEYS_FILE",
+    _file,
+    expected="the absolute path of a file, which need not exist",
+    example="/var/lib/customer_pipeline/api-keys.json",
+)
+API_REQUESTS_PER_MINUTE: Variable[int] = Variable(
+    "API_REQUESTS_PER_MINUTE",
+    _count,
+    expected="a whole number from 1",
+    example="6000",
+)
+API_STREAMS: Variable[int] = Variable(
+    "API_STREAMS",
+    _count,
+    expected="a whole number from 1",
+    example="1000",
+)
+API_STALE_AFTER: Variable[timedelta] = Variable(
+    "API_STALE_AFTER_MINUTES",
+    lambda text: timedelta(minutes=_count(text)),
+    expected="a whole number of minutes from 1",
+    example="25",
+)
+API_CORS_ORIGINS: Variable[tuple[str, ...]] = Variable(
+    "API_CORS_ORIGINS",
+    _origins,
+    expected="origins in lower case, separated by commas",
+    example="https://app.example.org,http://localhost:5173",
 )
 
 

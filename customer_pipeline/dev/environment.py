@@ -23,6 +23,7 @@ class Ports:
     ui: int = 3000
     cache: int = 6390
     provider: int = 8400
+    api: int = 8500
 
     @property
     def ui_url(self) -> str:
@@ -38,6 +39,11 @@ class Ports:
     def provider_url(self) -> str:
         """The sandbox."""
         return f"http://{HOST}:{self.provider}"
+
+    @property
+    def api_url(self) -> str:
+        """The read API."""
+        return f"http://{HOST}:{self.api}"
 
 
 def has_own_cache(environ: Mapping[str, str]) -> bool:
@@ -73,6 +79,7 @@ def complete(environ: Mapping[str, str], *, home: Home, ports: Ports) -> dict[st
         "LANDING_URI": home.landing.as_uri(),
         "DAGSTER_HOME": str(home.dagster),
         "DAGSTER_WEBSERVER_URL": ports.ui_url,
+        "API_KEYS_FILE": str(home.api_keys),
     }
     if not environ.get("CUSTOMER_PIPELINE_START"):
         defaults["CUSTOMER_PIPELINE_START"] = home.start()

@@ -60,6 +60,11 @@ class Home:
         return self.path / "sandbox.db"
 
     @property
+    def api_keys(self) -> Path:
+        """The keys of the read API, unless `API_KEYS_FILE` names another file."""
+        return self.path / "api-keys.json"
+
+    @property
     def logs(self) -> Path:
         """One log a service."""
         return self.path / "logs"

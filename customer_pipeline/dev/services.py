@@ -59,6 +59,12 @@ def daemon(home: Home, *, workspace: Path) -> Service:
     return Service(name="the daemon (dagster-daemon)", command=command, log=home.logs / "daemon.log")
 
 
+def api(home: Home, ports: Ports) -> Service:
+    """The read API."""
+    command = [sys.executable, "-m", "customer_pipeline.cli", "api", "--host", HOST, "--port", str(ports.api)]
+    return Service(name="the read API", command=command, log=home.logs / "api.log")
+
+
 def write_workspace(file: Path, *, socket: Path) -> None:
     """Write the workspace that points webserver and daemon to the code server."""
     file.write_text(

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from customer_pipeline.api.key_file import KeyFileError
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.errors import CacheError, CacheUnavailable
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.loads import Loads
+from customer_pipeline.commands import api
 from customer_pipeline.connectivity import cache_obstacle, landing_obstacle, what_to_say
 from customer_pipeline.dev import command, environment, first_load, services
+from customer_pipeline.dev.demo_key import demo_key
 from customer_pipeline.dev.environment import Ports
 from customer_pipeline.dev.home import Home
 from customer_pipeline.dev.ports import Wish, accepts, listens, require_free
@@ -60,6 +63,7 @@ def run(environ: Mapping[str, str], *, ports: Ports, say: Callable[[str], None])
             own_cache=environment.has_own_cache(environ),
             own_instance=environment.has_own_instance(environ),
             sandbox=environment.has_sandbox(environ),
+            api=api.is_installed(),
             say=say,
         )
         require_free(stack.wishes())
@@ -85,6 +89,7 @@ class Stack:
         own_cache: whether it starts a Valkey.
         own_instance: whether the Dagster instance is its own.
         sandbox: whether it starts the sandbox.
+        api: whether it starts the read API, which is an extra.
         say: prints a line.
     """
 
@@ -95,6 +100,7 @@ class Stack:
     own_cache: bool
     own_instance: bool
     sandbox: bool
+    api: bool
     say: Callable[[str], None]
 
     def wishes(self) -> list[Wish]:
@@ -104,6 +110,8 @@ class Stack:
             wishes.append(Wish(port=self.ports.cache, owner="the cache", flag="--cache-port"))
         if self.sandbox:
             wishes.append(Wish(port=self.ports.provider, owner="the sandbox provider", flag="--provider-port"))
+        if self.api:
+            wishes.append(Wish(port=self.ports.api, owner="the read API", flag="--api-port"))
         return wishes
 
     def require_stores(self) -> None:
@@ -126,7 +134,7 @@ class Stack:
             try:
                 self.say(f"starting; everything is kept in {self.home.path}")
                 webserver = self._start(supervisor, code_socket=Path(folder) / "code.sock")
-                self._introduce()
+                self._introduce(key=demo_key(self.environ) if self.api else None)
                 load = threading.Thread(target=self._load, args=(webserver, started, stopping), daemon=True)
                 load.start()
                 supervisor.watch()
@@ -134,6 +142,8 @@ class Stack:
                 self.say("ending every process; Ctrl-C again kills them")
             except ServiceDied as error:
                 self.say("a service has ended; ending the others")
+                raise StackError(str(error)) from error
+            except KeyFileError as error:
                 raise StackError(str(error)) from error
             except TimeoutError as error:
                 raise StackError(f"{error}; the logs are in {self.home.logs}") from error
@@ -159,12 +169,20 @@ class Stack:
         _wait(supervisor, self._cache_answers, "the cache")
         if self.sandbox:
             _wait(supervisor, lambda: accepts(self.ports.provider), "the sandbox provider")
+        if self.api:
+            supervisor.start(services.api(self.home, self.ports))
+            _wait(supervisor, lambda: accepts(self.ports.api), "the read API")
         _wait(supervisor, webserver.answers, "the UI")
         return webserver
 
-    def _introduce(self) -> None:
+    def _introduce(self, *, key: str | None) -> None:
         provider = self.ports.provider_url if self.sandbox else f"profile {self.settings.profile.name}"
         self.say(f"open first   {self.ports.ui_url}{LINEAGE} (the lineage, in the Dagster UI)")
+        if key:
+            self.say(f"read API     {self.ports.api_url}/docs")
+            self.say(f"its key      {key} (for this start)")
+        else:
+            self.say(f"no read API  {api.INSTALL}")
         self.say(f"cache        {redacted(self.settings.redis_url)}")
         self.say(f"provider     {provider}")
         self.say(f"landing      {redacted(self.settings.landing_uri)}")

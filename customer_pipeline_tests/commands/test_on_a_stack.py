@@ -123,7 +123,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     home.mkdir()
     start = floor(now() - timedelta(hours=2))
     (home / "start").write_text(format_instant(start) + "\n")
-    ports = Ports(ui=free_port(), cache=free_port(), provider=free_port())
+    ports = Ports(ui=free_port(), cache=free_port(), provider=free_port(), api=free_port())
     with life(home, ports, name="stack") as one:
         one.wait_for("the cache has every window")
         yield Stack(life=one, windows=Window(start, start + timedelta(hours=2)), folder=folder)

@@ -127,7 +127,7 @@ def first_life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     home.mkdir()
     # Two hours of history instead of a day: planning the runs is what takes long.
     (home / "start").write_text(format_instant(floor(now() - timedelta(hours=2))) + "\n")
-    ports = Ports(ui=free_port(), cache=free_port(), provider=free_port())
+    ports = Ports(ui=free_port(), cache=free_port(), provider=free_port(), api=free_port())
     with life(home, ports, name="first") as one:
         one.wait_for("the cache has every window")
         one.remember_family()

@@ -38,7 +38,7 @@ def test_a_service_that_never_answers_is_named_with_the_logs(
     said: list[str] = []
 
     with pytest.raises(StackError) as failed:
-        stack.run(given, ports=Ports(ui=free_port()), say=said.append)
+        stack.run(given, ports=Ports(ui=free_port(), api=free_port()), say=said.append)
 
     logs = tmp_path / "home" / "logs"
     assert str(failed.value) == f"the code server did not answer within 0 s; the logs are in {logs}"
@@ -67,13 +67,15 @@ raise SystemExit(Settings.from_environment(os.environ).profile.name)
     )
 
     with pytest.raises(StackError) as failed:
-        stack.run(given | {"PROVIDER_PROFILE": "profiles/crm.yaml"}, ports=Ports(ui=free_port()), say=print)
+        stack.run(
+            given | {"PROVIDER_PROFILE": "profiles/crm.yaml"}, ports=Ports(ui=free_port(), api=free_port()), say=print
+        )
 
     assert "  | my-datasette\n" in str(failed.value)
 
 
 def test_a_cache_that_is_not_up_yet_is_waited_for(tmp_path: Path) -> None:
-    ports = Ports(ui=free_port(), cache=free_port(), provider=free_port())
+    ports = Ports(ui=free_port(), cache=free_port(), provider=free_port(), api=free_port())
     home = Home(tmp_path)
     home.prepare()
     complete = environment.complete({}, home=home, ports=ports)

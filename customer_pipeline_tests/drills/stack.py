@@ -118,7 +118,7 @@ class Stack:
             stack.enter_context(mounted(self.home.landing))
         self.cache_port = free_port()
         self.proxy = stack.enter_context(CuttingProxy(self.cache_port))
-        ports = Ports(ui=free_port(), cache=self.cache_port, provider=free_port())
+        ports = Ports(ui=free_port(), cache=self.cache_port, provider=free_port(), api=free_port())
         self.write_profile()
         inherited = {name: value for name, value in os.environ.items() if not SETTINGS.fullmatch(name)}
         self.environ = inherited | {
