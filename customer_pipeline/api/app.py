@@ -74,6 +74,7 @@ class Api(FastAPI):
             Envelope, gate=gate, cors=Cors(settings.cors_origins), as_of=self._as_of, metrics=metrics
         )
         super().__init__(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
+        self.router.route_class = Checked
         customers = CustomerRoutes(cache, keys=keys, metrics=metrics)
         service = ServiceRoutes(cache, gate=gate, as_of=self._as_of, numbers=metrics, streams=streams)
         add_routes(self.router, customers, service)
@@ -124,13 +125,12 @@ def add_routes(router: APIRouter, customers: CustomerRoutes, service: ServiceRou
         paths.METRICS: service.metrics,
     }
     for path, endpoint in endpoints.items():
-        kind = Direct if endpoint == customers.one else Checked
         router.add_api_route(
             path,
             endpoint,
             methods=["GET"],
             operation_id=endpoint.__name__,
             response_class=Response,
-            route_class_override=kind,
+            route_class_override=Direct if endpoint == customers.one else None,
             **ROUTES[endpoint.__name__],
         )

@@ -1,0 +1,104 @@
+"""What a request may look like on the wire: sizes, methods, times."""
+
+import contextlib
+import json
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from customer_pipeline_tests.api.serving import ApiServer
+from customer_pipeline_tests.servers import ValkeyServer
+
+
+def exchanged(api: ApiServer, sent: bytes, *, timeout: float = 20.0) -> bytes:
+    """Send bytes and return everything that comes until the connection ends."""
+    with socket.create_connection(("127.0.0.1", api.port), timeout=timeout) as connection:
+        received = bytearray()
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(sent)
+        with contextlib.suppress(ConnectionError):
+            while data := connection.recv(65_536):
+                received += data
+        return bytes(received)
+
+
+def head(api: ApiServer, path: str = "/v1/customers/c", *lines: str) -> bytes:
+    first = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {api.key}\r\n"
+    return (first + "".join(f"{line}\r\n" for line in lines) + "\r\n").encode("latin-1")
+
+
+def status(answer: bytes) -> int:
+    line, _, rest = answer.partition(b"\r\n")
+    body = rest.partition(b"\r\n\r\n")[2]
+    assert json.loads(body)["status"] == int(line.split()[1])
+    return int(line.split()[1])
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"])
+def test_nothing_can_be_done_but_reading(api: ApiServer, method: str) -> None:
+    headers = {"Authorization": f"Bearer {api.key}"}
+    for path in ("/v1/customers/c", "/v1/customers", "/v1/changes", "/healthz", "/docs"):
+        response = requests.request(method, f"{api.url}{path}", headers=headers, timeout=10)
+        assert response.status_code == 405
+        assert response.headers["Allow"] == "GET"
+        assert response.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_body_is_refused(api: ApiServer) -> None:
+    assert status(exchanged(api, head(api, "/v1/customers/c", "Content-Length: 5") + b"12345")) == 413
+    assert status(exchanged(api, head(api, "/v1/customers/c", "Transfer-Encoding: chunked") + b"0\r\n\r\n")) == 413
+    assert status(exchanged(api, head(api, "/v1/customers/c", "Content-Length: 0"))) == 404
+
+
+def test_long_addresses_and_large_headers_are_refused(api: ApiServer) -> None:
+    assert status(exchanged(api, head(api, "/v1/customers?ids=" + "a" * 8200))) == 414
+    assert status(exchanged(api, head(api, "/v1/customers/c", "X-Large: " + "a" * 17_000))) == 431
+    assert status(exchanged(api, head(api, "/v1/customers/c", *[f"X-{n}: {'a' * 100}" for n in range(200)]))) == 431
+
+
+def test_a_head_without_end_is_refused(api: ApiServer) -> None:
+    answer = exchanged(api, head(api)[:-2] + b"X-Endless: " + b"a" * 3_000_000)
+    assert answer == b"" or status(answer) == 431
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9.9\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n"]
+)
+def test_what_is_no_http_is_a_problem_too(api: ApiServer, sent: bytes) -> None:
+    assert status(exchanged(api, sent)) == 400
+
+
+def test_a_head_that_does_not_come_ends_the_connection(api: ApiServer) -> None:
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", api.port), timeout=20) as silent:
+        assert exchanged(api, head(api)[:-2]) == b""
+        assert silent.recv(10) == b""
+    assert 9 < time.monotonic() - started < 15
+
+
+def test_requests_that_come_at_once_on_one_connection_are_all_answered(api: ApiServer) -> None:
+    several = head(api).replace(b"Connection: close\r\n", b"") * 3 + head(api)
+    assert exchanged(api, several).count(b"HTTP/1.1 404") == 4
+
+
+def test_the_end_waits_for_nobody(valkey: ValkeyServer, tmp_path: Path) -> None:
+    with ApiServer(tmp_path, valkey.url) as api:
+        headers = {"Authorization": f"Bearer {api.key}"}
+        with requests.get(f"{api.url}/v1/changes", headers=headers, stream=True, timeout=20) as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == b"retry: 3000"
+            started = time.monotonic()
+            process = api.process
+            api.stop()
+            assert time.monotonic() - started < 4
+            assert process is not None
+            assert (
+                process.returncode == -signal.SIGTERM
+            )  # uvicorn ends by the signal that it was sent, when all is done
+            list(lines)  # the stream ends as it should
+        assert "Traceback" not in api.log_text()
+        assert "ERROR" not in api.log_text()
