@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+import inspect
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,6 @@ from customer_pipeline.api.key_file import KeyFile
 from customer_pipeline.api.limits import RateLimit
 from customer_pipeline.api.metrics import Metrics
 from customer_pipeline.api.reading import Cache
-from customer_pipeline.api.responses import ROUTES
 from customer_pipeline.api.service_routes import ServiceRoutes
 from customer_pipeline.api.settings import ApiSettings
 from customer_pipeline.api.streams import Streams
@@ -114,17 +114,18 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
 
 def add_routes(router: APIRouter, customers: CustomerRoutes, service: ServiceRoutes) -> None:
     """Add the endpoints to a router, with what the reference says of them."""
-    endpoints: Mapping[str, Callable[..., Any]] = {
-        paths.LOOKUP: customers.lookup,
-        f"{paths.CUSTOMERS}/{{customer_id:path}}": customers.one,
-        paths.CUSTOMERS: customers.many,
-        paths.CHANGES: service.changes,
-        "/v1/freshness": service.freshness,
-        "/healthz": service.healthz,
-        "/readyz": service.readyz,
-        paths.METRICS: service.metrics,
-    }
-    for path, endpoint in endpoints.items():
+    endpoints: Sequence[tuple[str, str, Callable[..., Any]]] = (
+        ("customers", paths.LOOKUP, customers.lookup),
+        ("customers", f"{paths.CUSTOMERS}/{{customer_id:path}}", customers.one),
+        ("customers", paths.CUSTOMERS, customers.many),
+        ("changes", paths.CHANGES, service.changes),
+        ("changes", "/v1/freshness", service.freshness),
+        ("service", "/healthz", service.healthz),
+        ("service", "/readyz", service.readyz),
+        ("service", paths.METRICS, service.metrics),
+    )
+    for tag, path, endpoint in endpoints:
+        summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition("\n")
         router.add_api_route(
             path,
             endpoint,
@@ -132,5 +133,7 @@ def add_routes(router: APIRouter, customers: CustomerRoutes, service: ServiceRou
             operation_id=endpoint.__name__,
             response_class=Response,
             route_class_override=Direct if endpoint == customers.one else None,
-            **ROUTES[endpoint.__name__],
+            tags=[tag],
+            summary=summary.rstrip("."),
+            description=description.strip(),
         )

@@ -116,7 +116,7 @@ class CustomerRoutes:
     ) -> Response:
         """Find the customers who have an e-mail address or a telephone number.
 
-        The value is normalized as those of the customers are: `Ada@EXAMPLE.org` finds `ada@example.org`, and
+        The value is normalized as those of the customers are: `ada@EXAMPLE.org` finds `ada@example.org`, and
         `044 668 18 00` with the country `CH` finds `+41446681800`. Several customers can share one.
         """
         _require_known(request, {"email", "phone", "country"})

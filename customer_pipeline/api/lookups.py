@@ -18,8 +18,8 @@ def index_of(field: Field, keys: CacheKeys) -> str:
 
 
 def member_prefix(value: str) -> bytes:
-    """Return what the index's members of a value begin with; the customer's id follows."""
-    return orjson.dumps(value) + b"\n"
+    """Return what the index's members of a value begin with: its JSON text between the quotes; the id follows."""
+    return orjson.dumps(value)[1:-1] + b"\n"
 
 
 async def find(cache: Cache, field: Field, value: str, *, keys: CacheKeys) -> tuple[list[Document], bool]:

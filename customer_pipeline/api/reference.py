@@ -1,7 +1,6 @@
 """The specification (OpenAPI 3.1): the routes, the one customer model, and an example of each answer."""
 
 import importlib.metadata
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from starlette.routing import BaseRoute
 from customer_pipeline.api.gate import HEALTH, scope_of
 from customer_pipeline.api.models import Batch, Found, FreshnessDocument, Health, Page
 from customer_pipeline.api.problems import ProblemDocument
-from customer_pipeline.api.responses import HEADERS
+from customer_pipeline.api.responses import HEADERS, RESPONSES
 from customer_pipeline.customers.model import CustomerDocument
 
 _DESCRIPTION = """\
@@ -66,13 +65,9 @@ def specification(routes: Sequence[BaseRoute]) -> dict[str, Any]:
     return found
 
 
-def text(found: dict[str, Any]) -> str:
-    """Return a specification as the file `docs/openapi.json` has it."""
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-
-
 def _complete(path: str, operation: dict[str, Any]) -> None:
-    operation["responses"].pop("422", None)  # 400 here
+    # Put in here, since FastAPI leaves null out of examples.
+    operation["responses"] = RESPONSES[operation["operationId"]]
     for parameter in operation.get("parameters", []):
         if parameter["name"] == "ids":
             parameter |= {"style": "form", "explode": False}

@@ -1,4 +1,4 @@
-"""What each route can answer, with an example: for the reference."""
+"""What each route can answer, with an example: for the reference. By the name of its endpoint."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -63,17 +63,17 @@ def _found(content: dict[str, Any], *headers: str, limited: bool = True) -> dict
     return {"description": "Found.", "headers": _headers(names), "content": content}
 
 
-def _route(
-    tag: str, summary: str, found: dict[str, Any], *failures: int, open_to_all: bool = False, same: bool = False
-) -> dict[str, Any]:
-    """Return the options of a route; `same` is whether it can answer that the client has it."""
-    responses: dict[int | str, dict[str, Any]] = {200: found}
+def _responses(
+    found: dict[str, Any], *failures: int, open_to_all: bool = False, same: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Return what a route can answer; `same` is whether it can be that the client has it."""
+    responses = {"200": found}
     if same:
         names = [*_EVERYWHERE, *_LIMITS, "ETag", "Last-Modified"]
-        responses[304] = {"description": "The client has it.", "headers": _headers(names)}
+        responses["304"] = {"description": "The client has it.", "headers": _headers(names)}
     with_key = () if open_to_all else (401, 403, 429)
-    responses |= {status: _problem(status) for status in sorted({*failures, *with_key, *_ANYWHERE})}
-    return {"tags": [tag], "summary": summary, "responses": responses}
+    responses |= {str(status): _problem(status) for status in sorted({*failures, *with_key, *_ANYWHERE})}
+    return responses
 
 
 _LISTS = {
@@ -86,42 +86,17 @@ _LISTS = {
     }
 }
 _TEXT = {"type": "string"}
-ROUTES: dict[str, dict[str, Any]] = {
-    "one": _route(
-        "customers",
-        "Read one customer",
+RESPONSES: dict[str, dict[str, dict[str, Any]]] = {
+    "one": _responses(
         _found(_content(_ref("CustomerDocument"), examples.CUSTOMER), "ETag", "Last-Modified"),
         *(404, 410, 503),
         same=True,
     ),
-    "many": _route("customers", "Read customers by their ids, or all of them", _found(_LISTS, "Link"), 400, 503),
-    "lookup": _route(
-        "customers",
-        "Find customers by e-mail address or telephone number",
-        _found(_content(_ref("Found"), examples.LOOKUP)),
-        *(400, 503),
-    ),
-    "changes": _route(
-        "changes", "Listen to changes", _found(_content(_TEXT, examples.CHANGES, "text/event-stream")), 400, 503
-    ),
-    "freshness": _route(
-        "changes",
-        "Read how new the customers are",
-        _found(_content(_ref("FreshnessDocument"), examples.FRESHNESS)),
-        503,
-    ),
-    "healthz": _route(
-        "service",
-        "Whether the process runs",
-        _found(_content(_ref("Health"), {"status": "ok"}), limited=False),
-        open_to_all=True,
-    ),
-    "readyz": _route(
-        "service",
-        "Whether customers can be read",
-        _found(_content(_ref("Health"), {"status": "ready"}), limited=False),
-        503,
-        open_to_all=True,
-    ),
-    "metrics": _route("service", "Metrics", _found(_content(_TEXT, examples.METRICS, "text/plain"))),
+    "many": _responses(_found(_LISTS, "Link"), 400, 503),
+    "lookup": _responses(_found(_content(_ref("Found"), examples.LOOKUP)), 400, 503),
+    "changes": _responses(_found(_content(_TEXT, examples.CHANGES, "text/event-stream")), 400, 503),
+    "freshness": _responses(_found(_content(_ref("FreshnessDocument"), examples.FRESHNESS)), 503),
+    "healthz": _responses(_found(_content(_ref("Health"), {"status": "ok"}), limited=False), open_to_all=True),
+    "readyz": _responses(_found(_content(_ref("Health"), {"status": "ready"}), limited=False), 503, open_to_all=True),
+    "metrics": _responses(_found(_content(_TEXT, examples.METRICS, "text/plain"))),
 }

@@ -7,7 +7,10 @@ import pytest
 from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline_tests.api.serving import ApiServer
+from customer_pipeline_tests.cache.conftest import cluster_servers, valkey_cluster
 from customer_pipeline_tests.servers import ValkeyServer
+
+__all__ = ["cluster_servers", "valkey_cluster"]
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ def raw_body(api: ApiServer, path: str) -> bytes:
 
 
 def test_the_body_is_the_document_byte_for_byte(api: ApiServer, publisher: Publisher, connection: Connection) -> None:
-    state = live("cus_1", name="Zoë \u202fO’Neil 🦊", attributes={"big": 12345678901234567890123})
+    state = live("cus_1", name="Zoë \u202fO\u2019Neil 🦊", attributes={"big": 12345678901234567890123})
     publisher.publish([state])
     body = raw_body(api, PATH.format("cus_1"))
     assert body == state.document == connection.get(KEYS.document("cus_1"))

@@ -160,6 +160,7 @@ def test_many_who_share_one_instant_are_read_in_few_steps(api: ApiServer, connec
 def test_who_does_not_change_is_neither_lost_nor_doubled_while_others_do(
     api: ApiServer,
     connection: Connection,
+    *,
     scores: list[int],
     changes: list[tuple[int, str]],
     limit: int,

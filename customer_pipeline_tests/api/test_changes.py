@@ -1,0 +1,168 @@
+"""The stream of changes, heard through a real server; its entries are written here, as publication writes them."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from customer_pipeline import cli
+from customer_pipeline.api.credentials import Scope
+from customer_pipeline.cache.connection import Connection, connect
+from customer_pipeline_tests.api.listening import STREAM, Client, bring_in_step, change
+from customer_pipeline_tests.api.serving import ApiServer
+from customer_pipeline_tests.servers import ValkeyServer, wait_until
+
+
+@pytest.fixture
+def api(api_server: ApiServer, connection: Connection) -> ApiServer:
+    """The API, in step with a stream of one entry."""
+    bring_in_step(api_server, connection)
+    return api_server
+
+
+def names(client: Client) -> list[str]:
+    return [event.customer for event in client.events if event.kind in {"changed", "deleted"}]
+
+
+def streams(api: ApiServer) -> float:
+    (line,) = [line for line in api.get("/metrics").text.splitlines() if line.startswith("customers_api_streams ")]
+    return float(line.split()[1])
+
+
+def test_everybody_hears_every_change_once_in_order(api: ApiServer, connection: Connection) -> None:
+    with Client(api) as first, Client(api) as second:
+        first.wait_for(1)
+        second.wait_for(1)
+        assert first.response.headers["Content-Type"] == "text/event-stream"
+        assert first.response.headers["Cache-Control"] == "private, no-store"
+        written = [change(connection, f"c{number}", "deleted" if number == 3 else "changed") for number in range(1200)]
+        for client in (first, second):
+            events = client.wait_for(1201)
+            assert events[0].kind == "ready"
+            assert [event.id for event in events[1:]] == written
+            assert [event.customer for event in events[1:]] == [f"c{number}" for number in range(1200)]
+            assert events[4].kind == "deleted"
+
+
+def test_who_was_away_hears_what_was_missed_and_goes_on(api: ApiServer, connection: Connection) -> None:
+    with Client(api) as client:
+        client.wait_for(1)
+        change(connection, "before")
+        last = client.wait_for(2)[-1].id
+    missed = [f"m{number}" for number in range(1100)]
+    for name in missed:
+        change(connection, name)
+    with Client(api, after=last) as client:
+        client.wait_for(1100)
+        change(connection, "after")
+        client.wait_for(1101)
+        assert names(client) == [*missed, "after"]
+
+
+def test_who_heard_nothing_yet_can_resume_from_the_greeting(api: ApiServer, connection: Connection) -> None:
+    change(connection, "old")
+    with Client(api) as client:
+        (ready,) = client.wait_for(1)
+    change(connection, "new")
+    with Client(api, after=ready.id) as client:
+        client.wait_for(1)
+        assert names(client) == ["new"]
+
+
+def test_who_was_away_too_long_is_told_to_load_anew(api: ApiServer, connection: Connection) -> None:
+    old = change(connection, "old")
+    for number in range(20):
+        newest = change(connection, f"c{number}", cap=5)
+    with Client(api, after=old) as client:
+        (event,) = client.wait_for(1)
+        assert (event.kind, event.id) == ("reset", newest)
+        change(connection, "next")
+        client.wait_for(2)
+        assert names(client) == ["next"]
+
+
+@pytest.mark.parametrize("position", ["99999999999999-0", "1-1", "0-0"])
+def test_a_position_that_the_stream_does_not_know_is_told_to_load_anew(
+    api: ApiServer, connection: Connection, position: str
+) -> None:
+    change(connection, "c")
+    with Client(api, after=position) as client:
+        assert client.wait_for(1)[0].kind == "reset"
+
+
+def test_a_stream_that_was_lost_while_somebody_listens_is_a_reset(api: ApiServer, connection: Connection) -> None:
+    change(connection, "old")
+    with Client(api) as client:
+        client.wait_for(1)
+        connection.delete(STREAM)
+        change(connection, "new")
+        assert client.wait_for(2)[1].kind == "reset"
+        change(connection, "newer")
+        client.wait_for(3)
+        assert names(client) == ["newer"]
+
+
+def test_before_the_first_change_one_can_listen_too(
+    valkey: ValkeyServer, connection: Connection, tmp_path: Path
+) -> None:
+    with ApiServer(tmp_path, valkey.url) as api, Client(api) as client:
+        assert client.wait_for(1)[0].id == "0-0"
+        with Client(api, after="0-0") as second:
+            change(connection, "first")
+            for each in (client, second):
+                wait_until(lambda each=each: names(each) == ["first"], what="the first change")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("text", ["x", "1", "1-", "-1", "1-1-1", "01-1", f"{2**64}-0", "$", "ü"])
+def test_an_id_that_is_none_is_400(api: ApiServer, text: str) -> None:
+    response = api.get("/v1/changes", headers={"Last-Event-ID": text.encode("latin-1").decode("latin-1")})
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["field"] == "Last-Event-ID"
+
+
+def test_who_leaves_is_forgotten(api: ApiServer) -> None:
+    wait_until(lambda: streams(api) == 0, what="the end of other streams")
+    with Client(api) as client:
+        client.wait_for(1)
+        assert streams(api) == 1
+    wait_until(lambda: streams(api) == 0, what="the end of the stream")
+
+
+def test_a_key_has_only_so_many_streams(valkey: ValkeyServer, tmp_path: Path) -> None:
+    with ApiServer(tmp_path, valkey.url, API_STREAMS="2") as api, Client(api) as first, Client(api) as second:
+        first.wait_for(1)
+        second.wait_for(1)
+        response = api.get("/v1/changes")
+        assert (response.status_code, response.headers["Retry-After"]) == (429, "15")
+
+
+def test_silence_is_filled_and_a_revoked_key_hears_no_more(api: ApiServer, connection: Connection) -> None:
+    key = api.add_key(Scope.CHANGES, name="listener")
+    wait_until(lambda: api.get("/v1/freshness", key=key).status_code == 200, what="the reading of the key")
+    with Client(api, key=key) as client:
+        client.wait_for(1)
+        wait_until(lambda: client.comments == 1, what="a comment", timeout=20)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("API_KEYS_FILE", str(api.keys_file))
+            assert cli.main(["api-key", "revoke", "listener"]) == 0
+        time.sleep(1.1)  # until the file is looked at again
+        change(connection, "c")
+        wait_until(lambda: client.has_ended, what="the end of the stream", timeout=20)
+
+
+def test_a_cache_that_is_away_for_a_while_is_heard_again(tmp_path: Path) -> None:
+    with (
+        ValkeyServer(tmp_path / "valkey", "--appendonly", "yes", "--appendfsync", "always") as valkey,
+        ApiServer(tmp_path / "api", valkey.url) as api,
+        Client(api) as client,
+    ):
+        client.wait_for(1)
+        with connect(valkey.url) as connection:
+            change(connection, "before")
+        client.wait_for(2)
+        valkey.kill()
+        valkey.start()
+        with connect(valkey.url) as connection:
+            change(connection, "after")
+        client.wait_for(3)
+        assert names(client) == ["before", "after"]
