@@ -99,7 +99,7 @@ class Changes:
         """Read the stream and hand out what comes, again and again."""
         while True:
             try:
-                position = await self._started()
+                position = self._position or self._started(await self._end())
                 entries = await self._read(position)
                 if position != BEGINNING and not await self.is_whole(position):
                     self._position = await self._end()
@@ -117,8 +117,8 @@ class Changes:
         Raises:
             CacheError: if the cache cannot be asked.
         """
-        await self._started()
-        listener = Listener(self._position or BEGINNING)
+        end = await self._end()  # asked each time: while the cache is away, nobody begins to listen
+        listener = Listener(self._started(end))
         self._listeners.add(listener)
         return listener
 
@@ -154,12 +154,10 @@ class Changes:
             yield events(entries)
             after = _position_of(entries[-1])
 
-    async def _started(self) -> Position:
+    def _started(self, end: Position) -> Position:
         """Return up to where the stream was read; at first, its end."""
         if self._position is None:
-            end = await self._end()
-            # Somebody may have begun to listen meanwhile.
-            self._position = self._position or end
+            self._position = end
         return self._position
 
     def _hand_out(self, chunk: bytes) -> None:

@@ -148,7 +148,10 @@ def _listed(documents: Sequence[Document], others: dict[str, object]) -> bytes:
 
 
 def _require_known(request: Request, names: set[str]) -> None:
-    """Return if the query has no other names: a mistyped one would be ignored, and the answer be another one's."""
+    """Return if the query has no other names, and each once: else a part of what was asked would be ignored."""
     unknown = sorted(request.query_params.keys() - names)
     if unknown:
         raise wrong("query", f"has an unknown parameter; known are {', '.join(sorted(names))}")
+    given = [name for name, _ in request.query_params.multi_items() if name != "ids"]
+    if repeated := [name for name in sorted(names) if given.count(name) > 1]:
+        raise wrong(repeated[0], "is given more than once")

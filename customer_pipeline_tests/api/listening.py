@@ -45,7 +45,7 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # Closing what another thread reads from waits for it.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, AttributeError):  # it may have ended
             self.response.raw.connection.sock.shutdown(socket.SHUT_RDWR)
         self._thread.join(timeout=10)
         self.response.close()

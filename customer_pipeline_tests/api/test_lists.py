@@ -79,6 +79,7 @@ def test_a_hundred_ids_can_be_asked_for_and_no_more(api: ApiServer, publisher: P
         ("updated_since=2026-02-29T07:50:00Z", ["updated_since"]),
         ("updated_since=0001-01-01T00:00:00%2B01:00", ["updated_since"]),
         ("updated_since=1795420200", ["updated_since"]),
+        ("limit=5&limit=6", ["limit"]),
         ("cursor=", ["cursor"]),
         ("cursor=bad", ["cursor"]),
         ("cursor=" + cursors.dump(1, "a") + "=", ["cursor"]),
