@@ -22,7 +22,8 @@ class Gatherer(Generic[T]):
     def __init__(self, read_many: Callable[[list[str]], Awaitable[list[T]]]) -> None:
         self._read_many = read_many
         self._waiting: list[tuple[str, asyncio.Future[T]]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # so that they are not collected
 
     async def read(self, name: str) -> T:
         """Return what is read for one name.
@@ -34,7 +35,8 @@ class Gatherer(Generic[T]):
             raise CacheUnavailable("too many requests wait for the cache", advice="Start another process.")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((name, future))
-        if len(self._tasks) < _ROUND_TRIPS:
+        if self._running < _ROUND_TRIPS:
+            self._running += 1
             task = asyncio.create_task(self._run())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -53,3 +55,4 @@ class Gatherer(Generic[T]):
                 for (_, future), one in zip(batch, found, strict=True):
                     if not future.done():
                         future.set_result(one)
+        self._running -= 1  # before anybody else can find that nobody waits, and that enough are under way
