@@ -34,9 +34,9 @@ docs: $(VENV)/.dev
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras \
-	  pyproject.toml --group build -o requirements/run.txt
+	  pyproject.toml --extra api --group build -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras \
-	  pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
+	  pyproject.toml --extra api --group dev -c requirements/run.txt -o requirements/dev.txt
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "customer_pipeline needs Python >= 3.11; set PYTHON=")'

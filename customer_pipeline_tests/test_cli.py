@@ -76,6 +76,8 @@ def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
         (["dev", "--port", "0"], "'0' is no port; expected a number from 1 to 65535"),
         (["dev", "--cache-port", "65536"], "'65536' is no port"),
         (["dev", "--provider-port", "http"], "'http' is no port"),
+        (["dev", "--api-port", "-1"], "'-1' is no port"),
+        (["api", "--port", "0"], "'0' is no port"),
         (["sandbox", "fault", "down", "--for", "soon"], "'soon' is no duration; expected one such as 30s, 15m or 1h"),
         (["sandbox", "fault"], "the following arguments are required: NAME"),
         (["backfill", "2026-11-23T1450Z"], "the following arguments are required: END"),
@@ -97,7 +99,15 @@ def test_a_taken_port_is_one_line_and_nothing_is_started(complaint: Complaint, h
         port = other.getsockname()[1]
 
         said = complaint(
-            "dev", "--port", str(free_port()), "--cache-port", str(port), "--provider-port", str(free_port())
+            "dev",
+            "--port",
+            str(free_port()),
+            "--cache-port",
+            str(port),
+            "--provider-port",
+            str(free_port()),
+            "--api-port",
+            str(free_port()),
         )
 
     assert said == f"port {port} for the cache is taken: choose another one with --cache-port"
@@ -119,16 +129,28 @@ def test_a_malformed_setting_of_the_stack_is_named_with_exit_code_2(
 def test_a_given_cache_that_does_not_answer_is_one_line_without_its_password(
     complaint: Complaint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ports = [str(free_port()) for _ in range(3)]
+    ports = [str(free_port()) for _ in range(4)]
     monkeypatch.setenv("REDIS_URL", f"redis://user:secret-of-redis@127.0.0.1:{ports[0]}/0")
 
-    said = complaint("dev", "--port", ports[1], "--provider-port", ports[2])
+    said = complaint("dev", "--port", ports[1], "--provider-port", ports[2], "--api-port", ports[3])
 
     assert said.startswith(f"REDIS_URL (redis://user:***@127.0.0.1:{ports[0]}/0): the cache cannot be reached")
     assert said.endswith("Connection refused")
     assert "window" not in said
     assert "secret-of-redis" not in said
     assert len(said.splitlines()) == 1
+
+
+def test_the_api_without_a_cache_names_what_lacks(complaint: Complaint) -> None:
+    assert "  REDIS_URL: is not set" in complaint("api", code=2)
+
+
+def test_the_api_without_its_packages_says_how_they_are_installed(
+    complaint: Complaint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("customer_pipeline.commands.api.is_installed", lambda: False)
+
+    assert complaint("api") == "the read API is not installed: pip install 'customer-pipeline[api]'"
 
 
 def test_a_home_in_use_is_one_line(complaint: Complaint, home: Path) -> None:
@@ -152,9 +174,11 @@ def test_a_landing_store_that_cannot_be_written_is_one_line_and_nothing_is_start
 ) -> None:
     (tmp_path / "landing").write_text("a file")
     monkeypatch.setenv("LANDING_URI", (tmp_path / "landing").as_uri())
-    ports = [str(free_port()) for _ in range(3)]
+    ports = [str(free_port()) for _ in range(4)]
 
-    said = complaint("dev", "--port", ports[0], "--cache-port", ports[1], "--provider-port", ports[2])
+    said = complaint(
+        "dev", "--port", ports[0], "--cache-port", ports[1], "--provider-port", ports[2], "--api-port", ports[3]
+    )
 
     assert said.startswith(f"LANDING_URI: {(tmp_path / 'landing').as_uri()}: the file system answered ENOTDIR")
     assert len(said.splitlines()) == 1

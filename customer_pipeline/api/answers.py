@@ -5,6 +5,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from starlette.responses import Response
 from starlette.types import Scope
@@ -50,8 +51,7 @@ def header(scope: Scope, name: bytes) -> bytes:
 async def with_document(scope: Scope, document: Document) -> Answer:
     """Answer with a customer, or that the client has it."""
     tag = b"%s/%s" % (document.version.encode(), hashlib.blake2b(document.body, digest_size=8).hexdigest().encode())
-    modified = format_http_date(parse_instant(document.updated_at)).encode()
-    headers = [_REVALIDATED, _VARY, (b"last-modified", modified)]
+    headers = [_REVALIDATED, _VARY, (b"last-modified", _http_date(document.updated_at))]
     is_known = _is_known(header(scope, b"if-none-match"), tag)
     body, encoding = await _compressed(scope, document.body)
     headers.append((b"etag", b'"%s-gzip"' % tag if encoding else b'"%s"' % tag))
@@ -75,6 +75,11 @@ def takes_gzip(accept_encoding: bytes) -> bool:
     """Return whether the client can read gzip."""
     match = _GZIP.search(accept_encoding.lower())
     return match is not None and (match[1] is None or match[1].strip(b"0.") != b"")
+
+
+@lru_cache(maxsize=10_000)
+def _http_date(instant: str) -> bytes:
+    return format_http_date(parse_instant(instant)).encode()
 
 
 def _is_known(if_none_match: bytes, tag: bytes) -> bool:

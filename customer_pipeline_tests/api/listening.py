@@ -4,7 +4,7 @@ import contextlib
 import socket
 import threading
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 import requests
@@ -46,7 +46,8 @@ class Client:
     ) -> None:
         # Closing what another thread reads from waits for it.
         with contextlib.suppress(OSError, AttributeError):  # it may have ended
-            self.response.raw.connection.sock.shutdown(socket.SHUT_RDWR)
+            connection: Any = self.response.raw.connection
+            connection.sock.shutdown(socket.SHUT_RDWR)
         self._thread.join(timeout=10)
         self.response.close()
 
@@ -76,8 +77,9 @@ class Client:
 
 def change(connection: Connection, customer_id: str, kind: str = "changed", *, cap: int = 100_000) -> str:
     """Write an entry, as publication does; return its id."""
-    fields = {"id": customer_id, "version": f"v of {customer_id}", "kind": kind}
-    return str(connection.xadd(STREAM, fields, maxlen=cap, approximate=False).decode())
+    fields: Any = {"id": customer_id, "version": f"v of {customer_id}", "kind": kind}
+    entry: Any = connection.xadd(STREAM, fields, maxlen=cap, approximate=False)
+    return str(entry.decode())
 
 
 def bring_in_step(api: ApiServer, connection: Connection) -> None:

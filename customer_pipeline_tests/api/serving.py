@@ -56,7 +56,7 @@ class ApiServer(ServerProcess):
         return text
 
     def get(
-        self, path: str, *, key: str | None = None, headers: dict[str, str] | None = None, **query: object
+        self, path: str, *, key: str | None = None, headers: dict[str, str] | None = None, **query: Any
     ) -> requests.Response:
         """Ask with the key that may do everything, or another one; an empty one is not sent."""
         sent = {"Authorization": f"Bearer {self.key if key is None else key}"} if key != "" else {}

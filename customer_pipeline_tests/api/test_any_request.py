@@ -1,6 +1,7 @@
 """Any request: what the specification allows and forbids, by schemathesis, and what it never thought of."""
 
 import http.client
+from typing import Any
 
 import pytest
 import schemathesis
@@ -19,7 +20,7 @@ from customer_pipeline_tests.api.serving import ApiServer, deleted, live
 load_all_checks()
 REFUSALS = {"checks": {"negative_data_rejection": {"expected-statuses": [400, 401, 404, 405, 413, 414, 431]}}}
 # A schema cannot say which numbers are valid, which cursors were given, and what goes together.
-positive_data_acceptance = CHECKS.get_one("positive_data_acceptance")
+positive_data_acceptance: Any = CHECKS.get_one("positive_data_acceptance")
 schema = schemathesis.openapi.from_dict(schemas.specification(), config=Config.from_dict(REFUSALS)).exclude(
     path="/v1/changes"
 )
@@ -35,7 +36,7 @@ def filled(api: ApiServer, connection: Connection) -> ApiServer:
 
 @schema.parametrize()
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
-def test_the_service_does_what_the_specification_says(case: Case, filled: ApiServer) -> None:
+def test_the_service_does_what_the_specification_says(case: Case[Any], filled: ApiServer) -> None:
     case.call_and_validate(
         base_url=filled.url,
         headers={"Authorization": f"Bearer {filled.key}"},

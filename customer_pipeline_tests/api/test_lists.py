@@ -1,6 +1,7 @@
 """Lists of ids, and pages."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,7 +25,7 @@ def at(milliseconds: int, microseconds: int = 0) -> str:
     return format_instant(START + timedelta(milliseconds=milliseconds, microseconds=microseconds))
 
 
-def pages(api: ApiServer, **query: object) -> list[requests.Response]:
+def pages(api: ApiServer, **query: Any) -> list[requests.Response]:
     """Follow `next` to the end; the header says the same."""
     found = [api.get(LIST, **query)]
     while (cursor := found[-1].json()["next"]) is not None:
@@ -35,7 +36,7 @@ def pages(api: ApiServer, **query: object) -> list[requests.Response]:
     return found
 
 
-def listed(api: ApiServer, **query: object) -> list[str]:
+def listed(api: ApiServer, **query: Any) -> list[str]:
     return [each for response in pages(api, **query) for each in ids_of(response.json()["customers"])]
 
 
@@ -145,7 +146,7 @@ def test_many_who_share_one_instant_are_read_in_few_steps(api: ApiServer, connec
     score = small("x", 1, 1).updated_ms
     response = api.get(LIST, cursor=cursors.dump(score, "c015000x"), limit=3)
     assert ids_of(response.json()["customers"]) == names[15_001:15_004]
-    connection.execute_command("CONFIG", "RESETSTAT")
+    connection.config_resetstat()
     api.get(LIST, cursor=cursors.dump(score, "c015000x"), limit=3)
     stats = connection.info("commandstats")
     assert stats["cmdstat_zrange"]["calls"] < 20
@@ -173,8 +174,8 @@ def test_who_does_not_change_is_neither_lost_nor_doubled_while_others_do(
     publisher.publish([small(name, score, 1) for name, score in zip(names, scores, strict=True)])
     pending, changed, seen, cursor, clock = list(changes), set[str](), list[str](), None, 100
     while True:
-        query = {"limit": limit} if cursor is None else {"limit": limit, "cursor": cursor}
-        answer = api.get(LIST, headers={}, **query).json()
+        query: dict[str, Any] = {"limit": limit} if cursor is None else {"limit": limit, "cursor": cursor}
+        answer = api.get(LIST, **query).json()
         seen += ids_of(answer["customers"])
         cursor = answer["next"]
         if cursor is None:

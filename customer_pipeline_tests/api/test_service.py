@@ -55,7 +55,14 @@ def test_when_it_is_stale_can_be_set(valkey: ValkeyServer, connection: Connectio
 
 
 def test_the_freshness_is_that_of_the_cache(api: ApiServer, connection: Connection) -> None:
-    nothing = {"as_of": None, "latest": None, "gaps": [], "stale_since": None, "published_at": None, "stale": True}
+    nothing: dict[str, object] = {
+        "as_of": None,
+        "latest": None,
+        "gaps": [],
+        "stale_since": None,
+        "published_at": None,
+        "stale": True,
+    }
     assert api.get("/v1/freshness").json() == nothing
     published(connection, ago=timedelta(hours=2))
     published(connection, ago=timedelta(minutes=1))

@@ -31,7 +31,8 @@ def test_a_key_is_printed_once_alone_and_only_its_hash_is_kept(file: Path, capsy
     assert text.split("_", 2)[2] not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (key,) = key_file.read(file)
-    assert (key.name, key.scopes) == ("web", {Scope.READ, Scope.CHANGES})
+    assert key.name == "web"
+    assert key.scopes == frozenset({Scope.READ, Scope.CHANGES})
     assert key.expires_at is not None
     assert abs(key.expires_at - now() - timedelta(days=90)) < timedelta(minutes=5)
     assert Keyring([key]).recognize(text) == key

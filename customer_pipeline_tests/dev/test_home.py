@@ -138,7 +138,8 @@ def test_what_the_caller_sets_wins_except_for_the_sandbox_that_the_stack_starts(
     complete = environment.complete(given, home=Home(tmp_path), ports=Ports(ui=1, provider=2))
 
     own = {"PROVIDER_PROFILE": "sandbox", "SANDBOX_URL": "http://127.0.0.1:2"}
-    assert complete == {**given, **own, "DAGSTER_WEBSERVER_URL": "http://127.0.0.1:1"}
+    own |= {"DAGSTER_WEBSERVER_URL": "http://127.0.0.1:1", "API_KEYS_FILE": str(tmp_path / "api-keys.json")}
+    assert complete == {**given, **own}
     assert not (tmp_path / "start").exists()
 
 

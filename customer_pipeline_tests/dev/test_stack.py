@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import psutil
 import pytest
 import redis
@@ -19,6 +20,7 @@ import requests
 
 from customer_pipeline.dev.environment import Ports
 from customer_pipeline.dev.stack import LINEAGE
+from customer_pipeline.schemas import customer_schema
 from customer_pipeline.timestamps import format_instant, now
 from customer_pipeline.windows import floor
 from customer_pipeline_tests.servers import free_port, wait_until
@@ -97,6 +99,7 @@ def life(home: Path, ports: Ports, *, name: str) -> Iterator[Life]:
     """Start a stack as a terminal does: in a foreground group of its own."""
     output, errors = home.parent / f"{name}.out", home.parent / f"{name}.err"
     chosen = ("--port", str(ports.ui), "--cache-port", str(ports.cache), "--provider-port", str(ports.provider))
+    chosen += ("--api-port", str(ports.api))
     with output.open("w") as out, errors.open("w") as err:
         process = subprocess.Popen(
             command("dev", *chosen),
@@ -139,6 +142,11 @@ def first_life(tmp_path_factory: pytest.TempPathFactory) -> Life:
         one.seen["second dev"] = ask(home, "dev", "--port", str(free_port()))
         one.seen["fault"] = ask(home, "sandbox", "fault", "down", "--for", "15m")
         one.seen["clear"] = ask(home, "sandbox", "clear")
+        key = re.findall(r"its key +(ck_\S+)", one.said())[0]
+        page = f"{ports.api_url}/v1/customers?limit=500"
+        one.seen["page"] = requests.get(page, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+        one.seen["page without key"] = requests.get(page, timeout=60)
+        one.seen["reference"] = requests.get(f"{ports.api_url}/docs", timeout=60)
         one.remember_family()
         os.killpg(one.process.pid, signal.SIGINT)
         one.process.wait(timeout=60)
@@ -167,6 +175,19 @@ def test_the_first_customers_are_in_the_cache_without_a_click(first_life: Life) 
     assert first_life.seen["customers"] > 0
 
 
+def test_the_read_api_serves_them_valid_with_the_key_that_was_printed(first_life: Life) -> None:
+    page = first_life.seen["page"]
+    validator = jsonschema.Draft202012Validator(customer_schema())
+    assert page.status_code == 200
+    assert page.json()["customers"]
+    for customer in page.json()["customers"]:
+        validator.validate(customer)
+    assert page.headers["Customers-As-Of"]
+    assert first_life.seen["page without key"].status_code == 401
+    assert first_life.seen["reference"].ok
+    assert f"{first_life.ports.api_url}/docs" in first_life.said()
+
+
 def test_the_lineage_shows_every_asset_materialized(first_life: Life) -> None:
     assert first_life.seen["assets"] == ASSETS
     assert first_life.seen["lineage"].ok
@@ -189,7 +210,7 @@ def test_the_output_says_where_everything_is(first_life: Life) -> None:
 def test_every_service_has_a_log(first_life: Life) -> None:
     logs = {log.name for log in (first_life.home / "logs").iterdir()}
 
-    assert logs >= {"cache.log", "provider.log", "code-server.log", "webserver.log", "daemon.log"}
+    assert logs >= {"cache.log", "provider.log", "code-server.log", "webserver.log", "daemon.log", "api.log"}
 
 
 def test_a_second_stack_on_the_same_home_is_refused_in_one_line(first_life: Life) -> None:

@@ -87,6 +87,7 @@ def test_a_cache_that_is_not_up_yet_is_waited_for(tmp_path: Path) -> None:
         own_cache=True,
         own_instance=True,
         sandbox=True,
+        api=True,
         say=print,
     )
 
