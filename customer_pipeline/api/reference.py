@@ -69,6 +69,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     # Put in here, since FastAPI leaves null out of examples.
     operation["responses"] = RESPONSES[operation["operationId"]]
     for parameter in operation.get("parameters", []):
+        parameter["schema"] = _without_null(parameter["schema"])
         if parameter["name"] == "ids":
             parameter |= {"style": "form", "explode": False}
         if parameter["name"] == "last-event-id":
@@ -76,3 +77,9 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     if path not in HEALTH:
         scope = scope_of(path)
         operation["security"] = [{"key": [scope.value] if scope else []}]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what a parameter is where it is given: no address can hold null."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    return {**{name: value for name, value in schema.items() if name != "anyOf"}, **kinds[0]} if kinds else schema

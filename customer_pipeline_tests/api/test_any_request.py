@@ -35,12 +35,13 @@ def filled(api: ApiServer, connection: Connection) -> ApiServer:
 
 
 @schema.parametrize()
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 def test_the_service_does_what_the_specification_says(case: Case[Any], filled: ApiServer) -> None:
+    is_list = isinstance((case.query or {}).get("ids", []), list)
+    # In an address one id is a list of one, which the tool takes for something else.
+    excluded = [positive_data_acceptance] if is_list else [positive_data_acceptance, negative_data_rejection]
     case.call_and_validate(
-        base_url=filled.url,
-        headers={"Authorization": f"Bearer {filled.key}"},
-        excluded_checks=[positive_data_acceptance],
+        base_url=filled.url, headers={"Authorization": f"Bearer {filled.key}"}, excluded_checks=excluded
     )
 
 

@@ -98,8 +98,8 @@ def environment(home: Path) -> dict[str, str]:
 def life(home: Path, ports: Ports, *, name: str) -> Iterator[Life]:
     """Start a stack as a terminal does: in a foreground group of its own."""
     output, errors = home.parent / f"{name}.out", home.parent / f"{name}.err"
-    chosen = ("--port", str(ports.ui), "--cache-port", str(ports.cache), "--provider-port", str(ports.provider))
-    chosen += ("--api-port", str(ports.api))
+    chosen = ["--port", str(ports.ui), "--cache-port", str(ports.cache)]
+    chosen += ["--provider-port", str(ports.provider), "--api-port", str(ports.api)]
     with output.open("w") as out, errors.open("w") as err:
         process = subprocess.Popen(
             command("dev", *chosen),
