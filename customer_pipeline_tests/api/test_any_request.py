@@ -39,8 +39,8 @@ def filled(api: ApiServer, connection: Connection) -> ApiServer:
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))
 def test_the_service_does_what_the_specification_says(case: Case[Any], filled: ApiServer) -> None:
     # In an address a number is a list of one id, which the tool takes for something else.
-    is_list_of_ids = set(case.query or ()) == {"ids"}
-    excluded = [positive_data_acceptance, *([negative_data_rejection] if is_list_of_ids else [])]
+    has_ids = "ids" in (case.query or {})
+    excluded = [positive_data_acceptance, *([negative_data_rejection] if has_ids else [])]
     case.call_and_validate(
         base_url=filled.url, headers={"Authorization": f"Bearer {filled.key}"}, excluded_checks=excluded
     )
