@@ -19,7 +19,7 @@ CONNECT_SECONDS = 0.3
 ANSWER_SECONDS = 0.5
 WHOLE_SECONDS = 0.8
 BLOCK_SECONDS = 5.0
-_CONNECTIONS = 32
+_CONNECTIONS = 16
 
 
 class Connection:
@@ -44,6 +44,7 @@ class Connection:
         }
         self._client: Client | None = None
         self._lock = asyncio.Lock()
+        self._turns = asyncio.Semaphore(_CONNECTIONS)  # first come, first served: the pool's own queue is not
 
     async def run(self, ask: Callable[[Client], Awaitable[T]]) -> T:
         """Let `ask` use the client.
@@ -52,7 +53,7 @@ class Connection:
             CacheError: if the cache does not answer in time, or refuses.
         """
         try:
-            async with asyncio.timeout(self._whole):
+            async with asyncio.timeout(self._whole), self._turns:
                 return await ask(self._client or await self._connected())
         except TimeoutError:
             raise CacheUnavailable("the cache did not answer in time", advice="Look at its load.") from None
