@@ -1,6 +1,7 @@
 """Fixtures that many tests share."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,9 @@ os.environ.update(
 )
 
 from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
+
+# What is started in the background is told to ignore Ctrl-C; a program under test is not to inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A machine may be busy: a slow example is no failure.
 settings.register_profile("unhurried", deadline=None)
