@@ -85,6 +85,8 @@ def doubtful_provider(drill: Drilling) -> None:
     wait_for(lambda: loaded(drill.stack), what="the load")
     before = oracle.cached(drill.stack).keys()
     for fault in ("half_200", "empty_200", "page_repeats"):
+        if fault == "page_repeats":
+            drill.stack.write_profile(pagination=_by_position(drill.stack))
         drill.stack.provider.fault(fault)
         (run,) = drill.instance.wait_for([drill.instance.launch_job(RECONCILIATION)], timeout=LONGEST_SECONDS)
         drill.stack.provider.clear()
@@ -93,6 +95,13 @@ def doubtful_provider(drill: Drilling) -> None:
         drill.expect(before <= oracle.cached(drill.stack).keys(), f"{fault}: customers were deleted")
         drill.note(f"{fault}: {said[0] if said else 'it does not say why'}")
     _settle(drill)
+
+
+def _by_position(stack: Stack) -> dict[str, Any]:
+    """Return the pagination of a provider that promises no order: its pages are asked for by their numbers."""
+    pagination: dict[str, Any] = stack.profile.model_dump(mode="json", exclude_none=True)["pagination"]
+    del pagination["order"]
+    return pagination
 
 
 @contextlib.contextmanager
