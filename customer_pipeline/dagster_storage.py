@@ -74,10 +74,14 @@ class Search:
 
     def instance(self, instance: dg.DagsterInstance) -> None:
         """Look through runs, events, schedules and sensors, and compute logs."""
+        searched: set[db.URL] = set()
         for name, connection in _databases(instance):
             try:
                 with connection as opened:
-                    self.database(name, opened)
+                    # PostgreSQL keeps all of it in one database.
+                    if (url := opened.engine.url) not in searched:
+                        searched.add(url)
+                        self.database(name, opened)
             except Exception as error:  # noqa: BLE001 -- any driver's; its message may quote an URL
                 self.unsearched.append(f"{name} ({type(error).__name__})")
         events = instance.event_log_storage

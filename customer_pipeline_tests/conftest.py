@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+import dagster as dg
 import pytest
 from hypothesis import settings
 
@@ -18,6 +19,7 @@ os.environ.update(
     }
 )
 
+from customer_pipeline_tests.postgresql import PostgreSQLServer
 from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
 
 # A machine may be busy: a slow example is no failure.
@@ -54,3 +56,21 @@ def sandbox(sandbox_server: SandboxServer) -> Iterator[SandboxServer]:
     sandbox_server.control("DELETE", "faults")
     yield sandbox_server
     sandbox_server.control("DELETE", "faults")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQLServer]:
+    """One PostgreSQL for the whole test process."""
+    with PostgreSQLServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_instance(request: pytest.FixtureRequest) -> Iterator[dg.DagsterInstance]:
+    """An instance that keeps its runs in SQLite, as by default, then one that keeps them in PostgreSQL."""
+    overrides = {}
+    if request.param == "postgresql":
+        server: PostgreSQLServer = request.getfixturevalue("postgresql")
+        overrides = {"storage": server.storage()}
+    with dg.instance_for_test(overrides=overrides) as made:
+        yield made
