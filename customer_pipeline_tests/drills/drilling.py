@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -193,12 +193,17 @@ def whole(windows: list[Window]) -> Window:
 
 
 @contextmanager
-def drilling(*, windows: int, seed: int = 1, own_disk: bool = False, customers: int = 0) -> Iterator[Drilling]:
+def drilling(
+    *, windows: int, seed: int = 1, own_disk: bool = False, customers: int = 0, environ: Mapping[str, str] | None = None
+) -> Iterator[Drilling]:
     """Start a stack whose past has so many windows before the newest one; end it in any case."""
     started = time.monotonic()
     drill: Drilling | None = None
     try:
-        with stack_with_past(windows=windows, own_disk=own_disk, customers=customers) as (stack, alerts):
+        with stack_with_past(windows=windows, own_disk=own_disk, customers=customers, environ=environ) as (
+            stack,
+            alerts,
+        ):
             drill = Drilling(stack, seed=seed, alerts=alerts)
             yield drill
     finally:
@@ -208,7 +213,12 @@ def drilling(*, windows: int, seed: int = 1, own_disk: bool = False, customers: 
 
 @contextmanager
 def stack_with_past(
-    *, windows: int, own_disk: bool, warm: bool = False, customers: int = 0
+    *,
+    windows: int,
+    own_disk: bool,
+    warm: bool = False,
+    customers: int = 0,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[Stack, AlertReceiver]]:
     """Start a stack for drills, and what receives its alerts; end both in any case."""
     left = floor(now()) + WINDOW_LENGTH - now()
@@ -216,8 +226,8 @@ def stack_with_past(
         time.sleep(left.total_seconds() + 1)
     start = newest_window().start - windows * WINDOW_LENGTH
     with tempfile.TemporaryDirectory(prefix="drill-") as folder, AlertReceiver() as alerts:
-        environ = {"ALERT_WEBHOOK_URL": alerts.url}
+        further = {"ALERT_WEBHOOK_URL": alerts.url, **(environ or {})}
         with Stack(
-            Path(folder) / "stack", start=start, own_disk=own_disk, environ=environ, warm=warm, customers=customers
+            Path(folder) / "stack", start=start, own_disk=own_disk, environ=further, warm=warm, customers=customers
         ) as stack:
             yield stack, alerts
