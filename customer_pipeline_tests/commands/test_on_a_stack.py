@@ -19,10 +19,12 @@ import requests
 
 from customer_pipeline import run_tags
 from customer_pipeline.dev.environment import Ports
+from customer_pipeline.dev.home import Home
 from customer_pipeline.instance.runs import ASSETS
 from customer_pipeline.timestamps import format_instant, now
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 from customer_pipeline_tests.dev.test_stack import Life, command, environment, life
+from customer_pipeline_tests.drills.leaks import leaks
 from customer_pipeline_tests.servers import free_port, wait_until
 
 TIMEOUT_SECONDS = 180.0
@@ -327,3 +329,5 @@ def test_an_erasure_is_done_by_the_job_and_proven_by_the_command(stack: Stack) -
     with stack.life.cache() as client:
         assert not client.exists(f"customer:{{{name}}}", f"customer:{{{name}}}:tombstone")
         assert client.zscore("customers:by_updated_at", name) is None
+    home = Home(stack.life.home)
+    assert leaks([name], [home.dagster, home.logs], but={"provider.log"}, free_pages=False) == []
