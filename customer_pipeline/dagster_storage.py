@@ -1,4 +1,4 @@
-"""What the Dagster instance holds of a text, and which runs are under way: read from its storage, nothing is written.
+"""What the Dagster instance holds of an id, once samples are rid of it, and which runs are under way.
 
 `python -m customer_pipeline.dagster_storage` is asked on standard input, as JSON, and answers on standard output: the
 command line imports no Dagster, and an id that is looked for stands in no list of processes.
@@ -27,6 +27,7 @@ from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.schedules import SqlScheduleStorage
 
 from customer_pipeline.erasure.target import forms, mention
+from customer_pipeline.reported_samples import take_out
 
 ERASURE_JOB = "customer_erasure"
 JOB_PREFIX = "customer_"
@@ -74,10 +75,14 @@ class Search:
 
     def instance(self, instance: dg.DagsterInstance) -> None:
         """Look through runs, events, schedules and sensors, and compute logs."""
+        searched: set[db.URL] = set()
         for name, connection in _databases(instance):
             try:
                 with connection as opened:
-                    self.database(name, opened)
+                    # PostgreSQL keeps all of it in one database.
+                    if (url := opened.engine.url) not in searched:
+                        searched.add(url)
+                        self.database(name, opened)
             except Exception as error:  # noqa: BLE001 -- any driver's; its message may quote an URL
                 self.unsearched.append(f"{name} ({type(error).__name__})")
         events = instance.event_log_storage
@@ -157,10 +162,16 @@ def main() -> None:
             answer: dict[str, Any] = {"runs": sorted(runs_under_way(instance))}
         else:
             search = Search.of(question["id"])
+            taken_out = 0
+            try:
+                taken_out = take_out(instance, question["id"])
+            except db.exc.SQLAlchemyError as error:
+                search.unsearched.append(f"samples of reconciliations, to take the id out ({type(error).__name__})")
             search.instance(instance)
             for folder in question["folders"]:
                 search.folder("log", Path(folder))
             answer = {
+                "taken_out": taken_out,
                 "traces": dict(search.traces),
                 "runs": sorted(search.runs),
                 "unsearched": search.unsearched,

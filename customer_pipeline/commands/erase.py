@@ -33,10 +33,10 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = commands.add_parser(
         "erase",
         help="erase one customer from cache and landing store for good, and prove it",
-        description="Removes the customer from cache, index and landing store, and leaves a salted hash, by which "
-        "every later publication and replay leaves the customer out. Broken off, the same command goes on. Exit codes: "
-        "0 erased and proven, 1 something is left, 2 an argument or a setting is wrong, 3 erased, but not proven for "
-        "Dagster.",
+        description="Removes the customer from cache, index, landing store and the samples that reconciliations have "
+        "shown, and leaves a salted hash, by which every later publication and replay leaves the customer out. Broken "
+        "off, the same command goes on. Exit codes: 0 erased and proven, 1 something is left, 2 an argument or a "
+        "setting is wrong, 3 erased, but not proven for Dagster.",
     )
     parser.add_argument("id", metavar="ID", help="of the customer; - reads it from standard input")
     parser.add_argument("--unsuppress", action="store_true", help="let the customer be published again; erases nothing")
@@ -169,6 +169,9 @@ class _Command:
         return search(self._id, self._environ, logs=[home.logs] if home.running() else [])
 
     def _told(self, hash_: str, proof: Proof, *, other_keys: list[str]) -> int:
+        if count := proof.taken_out:
+            some = f"{count:,} reconciliation{'s' * (count != 1)}"
+            say(f"the id is taken out of the sample of {some} in Dagster's history")
         left = [f"the key {key} of the cache mentions the id: remove it" for key in other_keys]
         left += [f"{count:,} times in {place}" for place, count in sorted(proof.traces.items())]
         if proof.runs:

@@ -17,6 +17,7 @@ from customer_pipeline.reconciliation.pictures import Point, trend
 from customer_pipeline.reconciliation.reconciling import reconcile
 from customer_pipeline.reconciliation.report import Reconciliation
 from customer_pipeline.reconciliation.walking import Walking, due_at, full_walk
+from customer_pipeline.reported_samples import sample_of
 
 MOST_AT_ONCE = 8
 SECONDS_BETWEEN_LINES = 5.0
@@ -152,20 +153,13 @@ def _verdict(said: str, *, agrees: bool, differences: int) -> Verdict:
 
 
 def _metadata_of(report: Reconciliation, walking: Walking, *, points: list[Point]) -> Metadata:
-    """Return what the UI shows: the sample is the one place where ids of customers may stand."""
     outcomes = report.outcomes
-    sample = [
-        dg.TableRecord({"kind": kind.value, "id": customer_id})
-        for kind, ids in report.samples.items()
-        for customer_id in ids
-    ]
-    schema = dg.TableSchema([dg.TableColumn("kind", "string"), dg.TableColumn("id", "string")])
     return {
         "summary": report.said,
         "trend": dg.MetadataValue.md(trend(points)),
         "differences": report.differences,
         **{kind.value: report.counts[kind] for kind in Kind},
-        "sample": dg.MetadataValue.table(sample, schema=schema),
+        "sample": sample_of(report.samples.items()),
         "agrees_now": str(report.agrees).lower(),
         "check_only": str(report.check_only).lower(),
         "as_of": dg.MetadataValue.timestamp(report.as_of),

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+import numpy.typing as npt
+
 from customer_pipeline.cache import stored
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.stored import Version
+from customer_pipeline.erasure.suppressions import Suppressions
 from customer_pipeline.reconciliation.comparison import Comparison
 from customer_pipeline.reconciliation.errors import TooManyExtras
 from customer_pipeline.reconciliation.kinds import Kind
@@ -25,11 +29,13 @@ class Walked:
         started_at: when its first request was sent; whoever was fetched later is there.
         end: whoever changed later lies beyond the walk.
         seen: whom it saw.
+        suppressions: whom it left out, since they are erased, and so perhaps not yet out of the cache.
     """
 
     started_at: datetime
     end: datetime
     seen: Seen
+    suppressions: Suppressions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +57,7 @@ def allowed(cached: int, *, share: float) -> int:
 
 
 def find(walked: Walked, comparison: Comparison, *, share: float) -> list[Extra]:
-    """Return the customers whom the walk did not see although they were in the cache before it began.
+    """Return the customers whom the walk did not see although they were in the cache before it began; erased ones not.
 
     Index entries without a document are mended on the way.
 
@@ -94,6 +100,11 @@ def _mend_orphans(walked: Walked, comparison: Comparison) -> None:
 
 
 def _versions(ids: list[str], walked: Walked, comparison: Comparison) -> Iterator[tuple[str, Version | None]]:
-    """Yield those of `ids` whom the walk did not see, each with the version of its document."""
-    unseen = [name for name, is_seen in zip(ids, walked.seen.holds(ids).tolist(), strict=True) if not is_seen]
-    yield from zip(unseen, stored.read_versions(comparison.connection, unseen, keys=comparison.keys), strict=True)
+    """Yield those of `ids` whom the walk did not see, but for erased ones, each with the version of its document."""
+    unseen = _others(ids, walked.seen.holds(ids))
+    left = _others(unseen, walked.suppressions.holds(unseen))
+    yield from zip(left, stored.read_versions(comparison.connection, left, keys=comparison.keys), strict=True)
+
+
+def _others(ids: list[str], held: npt.NDArray[np.bool_]) -> list[str]:
+    return [name for name, is_held in zip(ids, held.tolist(), strict=True) if not is_held]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from customer_pipeline.cache import stored
+from customer_pipeline.erasure.suppressions import Suppressions
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.reconciliation import extras
@@ -91,7 +92,9 @@ def reconcile(
 def _carry_out(walk: FullWalk, comparison: Comparison) -> Walked:
     with closing(walk.parts) as parts:
         seen = comparison.add_parts(parts, landing=walk.landing)
-    return Walked(started_at=walk.started_at, end=walk.end, seen=seen)
+    # Read after the walk: whoever it left out was on the list by then.
+    suppressions = Suppressions.load(walk.landing)
+    return Walked(started_at=walk.started_at, end=walk.end, seen=seen, suppressions=suppressions)
 
 
 def _settle(found: Sequence[Extra], verify: Verifier, comparison: Comparison) -> None:

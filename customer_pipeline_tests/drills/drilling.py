@@ -200,12 +200,15 @@ def drilling(
     own_disk: bool = False,
     customers: int = 0,
     profile: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Drilling]:
     """Start a stack whose past has so many windows before the newest one; end it in any case."""
     started = time.monotonic()
     drill: Drilling | None = None
     try:
-        with stack_with_past(windows=windows, own_disk=own_disk, customers=customers, profile=profile) as (
+        with stack_with_past(
+            windows=windows, own_disk=own_disk, customers=customers, profile=profile, environ=environ
+        ) as (
             stack,
             alerts,
         ):
@@ -224,6 +227,7 @@ def stack_with_past(
     warm: bool = False,
     customers: int = 0,
     profile: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[Stack, AlertReceiver]]:
     """Start a stack for drills, and what receives its alerts; end both in any case."""
     left = floor(now()) + WINDOW_LENGTH - now()
@@ -231,12 +235,12 @@ def stack_with_past(
         time.sleep(left.total_seconds() + 1)
     start = newest_window().start - windows * WINDOW_LENGTH
     with tempfile.TemporaryDirectory(prefix="drill-") as folder, AlertReceiver() as alerts:
-        environ = {"ALERT_WEBHOOK_URL": alerts.url}
+        further = {"ALERT_WEBHOOK_URL": alerts.url, **(environ or {})}
         with Stack(
             Path(folder) / "stack",
             start=start,
             own_disk=own_disk,
-            environ=environ,
+            environ=further,
             warm=warm,
             customers=customers,
             profile=profile,

@@ -17,6 +17,7 @@ from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.cache.stored import content_of
 from customer_pipeline.customers import schemas
 from customer_pipeline.customers.normalize import Normalizer
+from customer_pipeline.erasure.suppressions import Sieve, Suppressions
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile, load_profile
@@ -74,10 +75,11 @@ class Scene:
         return FullWalk(started_at=started_at, end=whole.end, landing=store, parts=parts())
 
     def _landed(self, part: Window, store: LandingStore) -> Window:
+        sieve = Sieve(Suppressions.load(store))
         walk = self.client.walk_exactly(part)
         with store.open_writer(steps.RAW_CUSTOMERS, part, schemas.RAW) as writer:
             for page in walk:
-                writer.write(steps.raw_rows(page))
+                writer.write(sieve(steps.raw_rows(page)))
             writer.facts.update(steps.facts_of(walk.stats))
         steps.normalize(part, profile=self.profile, landing=store)
         return part

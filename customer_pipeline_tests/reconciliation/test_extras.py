@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline.erasure.suppressions import Suppressions
 from customer_pipeline.reconciliation import extras
 from customer_pipeline.reconciliation.comparison import Comparison
 from customer_pipeline.reconciliation.errors import TooManyExtras
@@ -36,7 +37,7 @@ def test_no_more_than_half_is_allowed_unless_somebody_says_so(cached: int, share
 def walked(*, started: int, end: int, seen: list[str]) -> Walked:
     known = Seen()
     known.add(seen)
-    return Walked(started_at=instant(started), end=instant(end), seen=known)
+    return Walked(started_at=instant(started), end=instant(end), seen=known, suppressions=Suppressions({}))
 
 
 def comparison(connection: Connection, *, check_only: bool = False) -> Comparison:

@@ -11,6 +11,7 @@ from customer_pipeline import steps, timestamps
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.publisher import Outcomes, Publisher
+from customer_pipeline.erasure.ledger import Ledger
 from customer_pipeline.provider.errors import ProviderMisbehaved, ProviderUnavailable
 from customer_pipeline.reconciliation.errors import LookupNotTrusted, TooManyExtras
 from customer_pipeline.reconciliation.kinds import Kind
@@ -131,6 +132,21 @@ def test_a_deletion_that_the_provider_states_is_remembered_although_nobody_had_t
     assert report.outcomes == Outcomes(deleted=1)
     assert scene.tombstone("gone")
     assert scene.reconcile().outcomes == Outcomes()
+
+
+def test_an_erased_customer_who_is_still_in_the_cache_is_left_to_the_erasure_and_not_shown(each_scene: Scene) -> None:
+    scene, erased = each_scene, ["cus_00001", "cus_00002"]
+    for name in erased:
+        Ledger(scene.landing.notes).enter(name, by="officer@desk")
+    document = scene.connection.get(KEYS.document("cus_00001"))
+    scene.connection.delete(KEYS.document("cus_00002"))
+
+    report = scene.reconcile()
+
+    assert found(report) == {"agrees": CUSTOMERS - 2}
+    assert [ids for ids in report.samples.values() if ids] == []
+    assert report.outcomes == Outcomes()
+    assert scene.connection.get(KEYS.document("cus_00001")) == document
 
 
 def test_an_inferred_deletion_has_the_stored_version_and_the_time_of_the_observation(each_scene: Scene) -> None:
