@@ -4,18 +4,16 @@ A file is there whole or not at all, and a later one takes its place at once. A 
 rows: fetched and empty is not the same as never fetched.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
-from customer_pipeline.landing.errors import LandingError, NotLanded, explained
+from customer_pipeline.landing.errors import REPLACED_BY, Damaged, LandingError, NotLanded, explained
 from customer_pipeline.landing.naming import SNAPSHOTS, ByPart, ByWindow, Naming, is_dataset, read
 from customer_pipeline.landing.notes import Notes
 from customer_pipeline.landing.storage import Storage
@@ -179,14 +177,15 @@ class LandingStore:
 
         Raises:
             NotLanded: if the window was never landed.
-            LandingError: if the file cannot be read, is damaged, or was not written with `schema`.
+            Damaged: if the file is, or was not written with `schema`; some of it is noticed as the rows are read.
+            LandingError: if it cannot be read.
         """
         name, uri = self._name(dataset, window), self.require(dataset, window).uri
         with explained(uri):
             file = self._storage.open(name)
         with self._unreplaced(name, file):
             parquet = pq.ParquetFile(file, pre_buffer=True, page_checksum_verification=True)
-        _check_schema(parquet.schema_arrow, schema=schema, columns=columns, uri=uri)
+            _check_schema(parquet.schema_arrow, schema=schema, columns=columns, uri=uri)
         return self._batches(name, file, parquet, columns=columns, batch_size=batch_size)
 
     def require(self, dataset: str, window: Window) -> LandedWindow:
@@ -194,7 +193,8 @@ class LandingStore:
 
         Raises:
             NotLanded: if the window was never landed.
-            LandingError: if the file cannot be read or is damaged.
+            Damaged: if the file is.
+            LandingError: if it cannot be read.
         """
         if (landed := self.describe(dataset, window)) is None:
             raise NotLanded(
@@ -207,7 +207,8 @@ class LandingStore:
         """Describe a landed window; None when it was never landed.
 
         Raises:
-            LandingError: if the file cannot be read or is damaged.
+            Damaged: if the file is.
+            LandingError: if it cannot be read.
         """
         name, uri = self._name(dataset, window), self.uri_of(dataset, window)
         with explained(uri):
@@ -217,11 +218,10 @@ class LandingStore:
         with file, self._unreplaced(name, file):
             metadata = pq.read_metadata(file)
         footer = _footer(metadata.metadata)
-        if footer is None or footer["dataset"] != dataset or footer["window"] != self._naming.label(window):
-            raise LandingError(
-                f"{uri}: not written here by the landing store; remove it, then materialize {dataset} for that window"
-            )
-        return LandedWindow(uri=uri, rows=metadata.num_rows, bytes=size, facts=footer["facts"])
+        if footer is None or footer.dataset != dataset or footer.window != self._naming.label(window):
+            problem = "not written here by the landing store"
+            raise Damaged(uri, f"{problem}; remove it, then materialize {dataset} for that window")
+        return LandedWindow(uri=uri, rows=metadata.num_rows, bytes=size, facts=footer.facts)
 
     def uri_of(self, dataset: str, window: Window) -> str:
         """Return where the file of a window is, or would be."""
@@ -237,9 +237,11 @@ class LandingStore:
             for group in range(parquet.num_row_groups):
                 with self._unreplaced(name, file):
                     batches = parquet.iter_batches(batch_size, row_groups=[group], columns=columns and list(columns))
-                    batch = next(batches)
+                    batch = next(batches, None)
                     # the whole group has arrived with its first batch: was it that of one file?
                     self._check_unreplaced(name, file)
+                if batch is None:
+                    raise Damaged(f"{self._storage.uri}/{name}", f"its footer is damaged; {REPLACED_BY}")
                 while batch is not None:
                     yield batch
                     with self._unreplaced(name, file):
@@ -266,21 +268,25 @@ class LandingStore:
             )
 
 
-class _Footer(TypedDict):
+@dataclass(frozen=True)
+class _Footer:
     dataset: str
     window: str
     facts: dict[str, JsonValue]
 
 
+_FOOTER = TypeAdapter(_Footer)
+
+
 def _footer(metadata: dict[bytes, bytes] | None) -> _Footer | None:
-    text = (metadata or {}).get(FOOTER_KEY)
-    return None if text is None else cast("_Footer", json.loads(text))
+    """Return what the writer left; None where it left nothing, or what no checksum covers is damaged."""
+    with suppress(ValueError):
+        return _FOOTER.validate_json((metadata or {}).get(FOOTER_KEY, b""))
+    return None
 
 
 def _check_schema(found: pa.Schema, *, schema: pa.Schema | None, columns: Sequence[str] | None, uri: str) -> None:
     missing = sorted(set(columns or ()) - set(found.names))
     if missing or not (schema is None or found.equals(schema)):
-        raise LandingError(
-            f"{uri}: written with other columns than are asked for{f', without {missing}' if missing else ''}; "
-            "materialize the window from raw_customers on, which replaces the file"
-        )
+        without = f", without {missing}" if missing else ""
+        raise Damaged(uri, f"written with other columns than are asked for{without}; {REPLACED_BY}")

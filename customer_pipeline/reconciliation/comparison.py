@@ -15,6 +15,7 @@ from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.reconciliation.kinds import DIFFERENCES, Kind, is_untold, kind_of
 from customer_pipeline.reconciliation.report import Tally
 from customer_pipeline.reconciliation.seen import Seen
+from customer_pipeline.snapshot.walking import mended_by_repetition
 from customer_pipeline.timestamps import format_instant
 from customer_pipeline.windows import Window
 
@@ -49,20 +50,24 @@ class Comparison:
         Seen is whoever has a record with a usable id, be it a deletion or quarantined.
 
         Raises:
-            LandingError: if a part cannot be read.
+            LandingError: if a part cannot be read; transient where it is damaged.
             CacheError: if the cache cannot be read or written.
             PublicationIncomplete: if the guard did not answer for everybody.
         """
         seen = Seen()
         for part in parts:
-            for raw in landing.read(steps.RAW_CUSTOMERS, part, columns=["id"]):
-                seen.add(raw.column("id").drop_null().to_pylist())
-            self.tally.quarantined += landing.require(steps.QUARANTINED_CUSTOMERS, part).rows
-            for customers in landing.read(steps.CUSTOMERS, part, schema=schemas.CUSTOMERS, batch_size=_BATCH):
-                states = encode(customers)
-                seen.testify([state.id for state in states if state.document is not None])
-                self.add(states)
+            with mended_by_repetition(part, landing=landing):
+                self._add_part(part, landing=landing, seen=seen)
         return seen
+
+    def _add_part(self, part: Window, *, landing: LandingStore, seen: Seen) -> None:
+        for raw in landing.read(steps.RAW_CUSTOMERS, part, columns=["id"]):
+            seen.add(raw.column("id").drop_null().to_pylist())
+        self.tally.quarantined += landing.require(steps.QUARANTINED_CUSTOMERS, part).rows
+        for customers in landing.read(steps.CUSTOMERS, part, schema=schemas.CUSTOMERS, batch_size=_BATCH):
+            states = encode(customers)
+            seen.testify([state.id for state in states if state.document is not None])
+            self.add(states)
 
     def add(self, states: Sequence[State]) -> None:
         """Compare states of different customers, and publish those that are not the same.

@@ -16,7 +16,7 @@ from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile, ProfileError
 from customer_pipeline.reconciliation.reconciling import FullWalk
 from customer_pipeline.snapshot.loading import Seen
-from customer_pipeline.snapshot.walking import Part, suppressed_in, walk_parts
+from customer_pipeline.snapshot.walking import Part, mended_by_repetition, suppressed_in, walk_parts
 from customer_pipeline.timestamps import now
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 
@@ -86,8 +86,9 @@ def full_walk(
         seen, suppressed, behind = Seen(), 0, timedelta(0)
         with closing(cast("Generator[Part]", walk_parts(whole, clients=clients, landing=store))) as landed:
             for part in landed:
-                seen.add(part.window, landing=store)
-                suppressed += suppressed_in(part.window, landing=store)
+                with mended_by_repetition(part.window, landing=store):
+                    seen.add(part.window, landing=store)
+                    suppressed += suppressed_in(part.window, landing=store)
                 if part.walk:
                     behind = max(behind, -(part.walk.clock_difference or timedelta(0)))
                     walking.rows += part.walk.rows
@@ -103,7 +104,8 @@ def full_walk(
         yield from compared(meanwhile)
 
     def compared(part: Window) -> Generator[Window]:
-        steps.normalize(part, profile=profile, landing=store)
+        with mended_by_repetition(part, landing=store):
+            steps.normalize(part, profile=profile, landing=store)
         walking.parts += 1
         said(walking)
         yield part

@@ -8,6 +8,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,11 +20,12 @@ import pyarrow.compute as pc
 from pydantic import JsonValue
 
 from customer_pipeline.cache.publisher import Outcomes, Publisher
+from customer_pipeline.landing.errors import Damaged
 from customer_pipeline.landing.naming import BEGINNING, COMPLETION
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
-from customer_pipeline.snapshot.walking import suppressed_in, walk_parts
+from customer_pipeline.snapshot.walking import mended_by_repetition, suppressed_in, walk_parts
 from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
 from customer_pipeline.windows import Window
 
@@ -118,9 +120,10 @@ def whole_of(profile: Profile, *, landing: LandingStore, now: datetime) -> Windo
         )
         if went_on is None or now - went_on > RESUMED_WITHIN:
             continue
-        begun = store.describe(BEGINNING, whole)
-        if begun and begun.facts.get("form") == form_of(profile) and not store.landed(COMPLETION):
-            return whole
+        with suppress(Damaged):
+            begun = store.describe(BEGINNING, whole)
+            if begun and begun.facts.get("form") == form_of(profile) and not store.landed(COMPLETION):
+                return whole
     return Window(profile.snapshot.earliest, now - profile.lookback)
 
 
@@ -172,7 +175,7 @@ def load(
 
     Raises:
         ProviderError: one of its four kinds.
-        LandingError: if the landing store cannot be read or written.
+        LandingError: if the landing store cannot be read or written; transient where a part is damaged.
         CacheError: if the cache cannot be written.
     """
     started = time.monotonic()
@@ -181,10 +184,11 @@ def load(
     note(store, BEGINNING, whole, facts={"form": form_of(profile)})
     loaded, seen = Loaded(as_of=whole.end), Seen()
     for part in walk_parts(whole, clients=clients, landing=store):
-        report = normalize(part.window, profile=profile, landing=store)
-        _, outcomes = publish_landed(part.window, landing=store, publisher=publisher)
-        seen.add(part.window, landing=store)
-        loaded.suppressed += suppressed_in(part.window, landing=store)
+        with mended_by_repetition(part.window, landing=store):
+            report = normalize(part.window, profile=profile, landing=store)
+            _, outcomes = publish_landed(part.window, landing=store, publisher=publisher)
+            seen.add(part.window, landing=store)
+            loaded.suppressed += suppressed_in(part.window, landing=store)
         loaded.add(report, outcomes)
         loaded.resumed += part.walk is None
         loaded.requests += part.walk.requests if part.walk else 0

@@ -6,18 +6,18 @@ A part that has landed is not asked for again: what is left of an interrupted wa
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
 from customer_pipeline.customers import schemas
 from customer_pipeline.erasure.suppressions import Sieve, Suppressions
-from customer_pipeline.landing.errors import LandingError
+from customer_pipeline.landing.errors import Damaged, LandingError
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.delivery import WalkStats
 from customer_pipeline.snapshot.division import can_be_divided, grows_by_value, halves, rest
-from customer_pipeline.steps import RAW_CUSTOMERS, facts_of, raw_rows
+from customer_pipeline.steps import LANDED, RAW_CUSTOMERS, facts_of, raw_rows
 from customer_pipeline.windows import Window, subtract
 
 MOST_ROWS = 20_000
@@ -110,13 +110,29 @@ def usable(landing: LandingStore) -> list[Window]:
     for window in landing.landed(RAW_CUSTOMERS):
         try:
             landing.require(RAW_CUSTOMERS, window)
-        except LandingError as error:
-            if error.transient:
-                raise
+        except Damaged:
             landing.remove(RAW_CUSTOMERS, window)
         else:
             found.append(window)
     return found
+
+
+@contextmanager
+def mended_by_repetition(part: Window, *, landing: LandingStore) -> Iterator[None]:
+    """Remove a file of a part that turns out to be damaged: who begins again reads the part, or normalizes it, anew.
+
+    Raises:
+        LandingError: transient, in place of the one about the damage.
+    """
+    try:
+        yield
+    except Damaged as error:
+        for dataset in LANDED:
+            if landing.uri_of(dataset, part) == error.uri:
+                landing.remove(dataset, part)
+        raise LandingError(
+            f"{error.uri}: damaged, so it was removed; trying again makes this part of the walk anew", transient=True
+        ) from error
 
 
 def _walked(window: Window, *, client: ProviderClient, landing: LandingStore, sieve: Sieve, most_rows: int) -> _Walked:

@@ -1,16 +1,23 @@
 """The full walk of a reconciliation: what it sees, what it leaves behind, and until when changes are due."""
 
+from collections.abc import Generator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from customer_pipeline import steps, timestamps
+from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import ProfileError
+from customer_pipeline.reconciliation.comparison import Comparison
+from customer_pipeline.reconciliation.reconciling import FullWalk
 from customer_pipeline.reconciliation.walking import Walking, due_at, full_walk
-from customer_pipeline_tests.reconciliation.scenes import profile_of
+from customer_pipeline.windows import Window
+from customer_pipeline_tests.landing.damage import damage_a_page
+from customer_pipeline_tests.reconciliation.scenes import KEYS, Scene, profile_of
 from customer_pipeline_tests.sandbox.running import RunningSandbox
 
 
@@ -45,6 +52,24 @@ def test_what_was_compared_does_not_stay_in_the_landing_store(provider: RunningS
         for _ in walk.parts:
             assert len(walk.landing.landed(steps.RAW_CUSTOMERS)) == 1
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+@pytest.mark.parametrize("dataset", [steps.RAW_CUSTOMERS, steps.CUSTOMERS])
+def test_a_part_that_is_damaged_before_it_was_compared_makes_the_run_try_again(
+    scene: Scene, tmp_path: Path, dataset: str
+) -> None:
+    def damaged(walk: FullWalk) -> Generator[Window]:
+        with closing(walk.parts) as parts:
+            for part in parts:
+                damage_a_page(walk.landing, dataset, part, column="id")
+                yield part
+
+    comparison = Comparison(scene.connection, keys=KEYS, publisher=scene.publisher, due=timestamps.now())
+    with client(scene.sandbox) as opened:
+        walk = full_walk([opened], landing=LandingStore((tmp_path / "own").as_uri()), walking=Walking())
+        with closing(damaged(walk)) as parts, pytest.raises(LandingError, match="damaged") as caught:
+            comparison.add_parts(parts, landing=walk.landing)
+    assert caught.value.transient
 
 
 def test_a_provider_that_cannot_be_walked_as_a_whole_is_named(provider: RunningSandbox, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.loads import Loads
 from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.erasure.ledger import Ledger
-from customer_pipeline.landing.naming import COMPLETION
+from customer_pipeline.landing.errors import LandingError
+from customer_pipeline.landing.naming import BEGINNING, COMPLETION
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.errors import ProviderError, ProviderMisbehaved
@@ -27,6 +28,7 @@ from customer_pipeline.snapshot.loading import Loaded, Progress, whole_of
 from customer_pipeline.snapshot.walking import walk_parts
 from customer_pipeline.timestamps import format_instant, now, parse_instant
 from customer_pipeline.windows import Window, floor
+from customer_pipeline_tests.landing.damage import damage_a_page, path_of
 from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
 
 KEYS = CacheKeys()
@@ -148,6 +150,104 @@ def test_a_load_that_the_provider_cuts_off_goes_on_where_it_stopped(deployment: 
     assert loaded.resumed >= 2
     assert loaded.as_of is not None
     assert deployment.ids() == deployment.living(until=loaded.as_of)
+
+
+def interrupted(deployment: Deployment, *, after: int = 3) -> tuple[LandingStore, Window]:
+    """Load until some parts are published; return where they are, and the one that was published last."""
+    newest: list[Window] = []
+
+    def kill(progress: Progress) -> None:
+        newest.append(progress.newest)
+        if progress.parts == after:
+            raise Killed
+
+    with pytest.raises(Killed):
+        deployment.load(kill)
+    (as_of,) = deployment.landing.snapshots()
+    return deployment.landing.snapshot(as_of), newest[-1]
+
+
+def test_a_part_whose_rows_are_damaged_costs_one_more_try_and_is_read_again_alone(deployment: Deployment) -> None:
+    store, part = interrupted(deployment)
+    damage_a_page(store, steps.RAW_CUSTOMERS, part, column="record")
+    known = len(store.landed(steps.RAW_CUSTOMERS))
+
+    with pytest.raises(LandingError, match="damaged, so it was removed") as caught:
+        deployment.load()
+    assert caught.value.transient
+    assert part not in store.landed(steps.RAW_CUSTOMERS)
+    loaded = deployment.load()
+
+    assert loaded.resumed == known - 1
+    assert loaded.as_of is not None
+    assert deployment.ids() == deployment.living(until=loaded.as_of)
+
+
+@pytest.mark.parametrize("dataset", [steps.CUSTOMERS, steps.QUARANTINED_CUSTOMERS])
+def test_what_was_made_from_a_part_is_made_again_when_it_is_damaged(deployment: Deployment, dataset: str) -> None:
+    store, part = interrupted(deployment)
+    if dataset == steps.CUSTOMERS:
+        damage_a_page(store, dataset, part, column="name")
+    else:
+        path_of(store, dataset, part).write_bytes(b"damaged")
+    known = len(store.landed(steps.RAW_CUSTOMERS))
+
+    loaded = deployment.load()
+
+    assert loaded.resumed == known
+    assert loaded.as_of is not None
+    assert deployment.ids() == deployment.living(until=loaded.as_of)
+    for each in steps.LANDED:
+        assert sum(batch.num_rows for batch in store.read(each, part)) == store.require(each, part).rows
+
+
+def test_a_cache_that_is_lost_beside_a_damaged_part_costs_one_more_try(deployment: Deployment) -> None:
+    def harm(progress: Progress) -> None:
+        if progress.parts == 3:
+            with deployment.valkey.client() as client:
+                client.flushall()
+            (as_of,) = deployment.landing.snapshots()
+            damage_a_page(deployment.landing.snapshot(as_of), steps.CUSTOMERS, progress.newest, column="name")
+
+    with pytest.raises(LandingError, match="damaged, so it was removed") as caught:
+        deployment.load(harm)
+    assert caught.value.transient
+    loaded = deployment.load()
+
+    assert loaded.resumed == loaded.parts
+    assert loaded.as_of is not None
+    assert deployment.ids() == deployment.living(until=loaded.as_of)
+
+
+@pytest.mark.parametrize("note", [BEGINNING, COMPLETION])
+def test_a_damaged_note_about_a_load_hinders_no_other(deployment: Deployment, note: str) -> None:
+    if note == BEGINNING:
+        store, _ = interrupted(deployment)
+    else:
+        loaded = deployment.load()
+        assert loaded.as_of is not None
+        store = deployment.landing.snapshot(loaded.as_of)
+    (whole,) = store.landed(note)
+    path_of(store, note, whole).write_bytes(b"damaged")
+
+    assert deployment.load().resumed == 0
+
+
+def test_what_is_damaged_is_left_out_of_what_is_loaded_from_landing(deployment: Deployment) -> None:
+    loaded = deployment.load()
+    assert loaded.as_of is not None
+    store = deployment.landing.snapshot(loaded.as_of)
+    part = max(store.landed(steps.RAW_CUSTOMERS), key=lambda one: store.require(steps.RAW_CUSTOMERS, one).rows)
+    damage_a_page(store, steps.RAW_CUSTOMERS, part, column="record")
+    with deployment.valkey.client() as client:
+        client.flushall()
+
+    again = deployment.loader().from_landing(deployment.profile, fit=lambda _: True)
+
+    assert (again.as_of, again.parts) == (None, loaded.parts - 1)
+    assert deployment.ids()
+    assert deployment.loads.read().as_of is None
+    assert deployment.coverage.read() == []
 
 
 def test_a_walk_by_another_profile_is_not_gone_on_with(deployment: Deployment) -> None:
