@@ -38,7 +38,8 @@ class RetentionConfig(dg.Config):
 @dg.op(
     retry_policy=transient_retries,
     out=dg.Out(dg.Nothing),
-    description="Remove landed windows that are too old and published, and snapshots that a newer one replaces.",
+    description="Remove landed windows that are too old and published, snapshots that a newer one replaces, and what "
+    "killed reconciliations left.",
 )
 def remove_outdated(
     context: dg.OpExecutionContext, config: RetentionConfig, landing: LandingResource, cache: CacheResource
@@ -90,10 +91,11 @@ def summary(report: Report) -> str:
     removed = sum(report.removed.values(), Tally())
     said = "would remove" if report.dry_run else "removed"
     kept = sum(_count(ranges) for ranges in (report.unpublished, report.in_use))
+    rest = f", and the rest of {len(report.abandoned)} killed reconciliations" if report.abandoned else ""
     older = f"{kept} older windows stay: not published, or in use" if kept else "no older window stays"
     return (
         f"{said} {removed.files} files ({removed.bytes} bytes) of {report.windows} windows and "
-        f"{len(report.snapshots)} snapshots that ended before {report.before:%Y-%m-%d %H:%M} UTC; {older}"
+        f"{len(report.snapshots)} snapshots that ended before {report.before:%Y-%m-%d %H:%M} UTC{rest}; {older}"
     )
 
 
@@ -108,6 +110,7 @@ def metadata(report: Report) -> Metadata:
         "removed_bytes": removed.bytes,
         "removed_windows": report.windows,
         "removed_snapshots": len(report.snapshots),
+        "removed_reconciliations": len(report.abandoned),
         "removed": _by_dataset(report.removed),
         "left_files": left.files,
         "left_bytes": left.bytes,

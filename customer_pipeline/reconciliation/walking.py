@@ -5,12 +5,14 @@ over what has changed since it began; whoever is edited once or twice is seen.
 """
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
 from customer_pipeline import steps
+from customer_pipeline.landing.errors import LandingError
+from customer_pipeline.landing.retention import remove_abandoned
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile, ProfileError
@@ -20,7 +22,6 @@ from customer_pipeline.snapshot.walking import Part, mended_by_repetition, suppr
 from customer_pipeline.timestamps import now
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 
-_DATASETS = (steps.RAW_CUSTOMERS, steps.CUSTOMERS, steps.QUARANTINED_CUSTOMERS)
 # How far the walk may ask ahead of a provider's clock that is behind.
 _CLOCK_RESERVE = timedelta(seconds=30)
 # How far a clock that is as good as right may seem to be behind.
@@ -61,7 +62,9 @@ def full_walk(
     walking: Walking,
     said: Callable[[Walking], object] = lambda _: None,
 ) -> FullWalk:
-    """Begin a full walk. Its parts are removed from the landing store once they were compared.
+    """Begin a full walk. Its parts are removed from the landing store once they were compared, or when it fails.
+
+    What earlier walks left there that were killed is removed too.
 
     Args:
         clients: which ask the provider, each from one thread.
@@ -71,18 +74,29 @@ def full_walk(
 
     Raises:
         ProfileError: if the profile says that the provider cannot be walked as a whole.
+        LandingError: if the landing store cannot be read or written.
     """
     profile = clients[0].profile
     if not profile.snapshot.enabled:
         raise ProfileError(
             f"the profile {profile.name} says that the provider cannot be walked as a whole (snapshot.enabled)"
         )
+    remove_abandoned(landing, now=now())
     started_at = now()
     whole = Window(profile.snapshot.earliest, started_at - profile.lookback)
     store = landing.snapshot(whole.end)
     walking.walks += 1
 
     def parts() -> Generator[Window]:
+        try:
+            yield from walked()
+        finally:
+            with suppress(LandingError):  # a later walk removes it
+                for dataset in reversed(steps.LANDED):
+                    for part in store.landed(dataset):
+                        store.remove(dataset, part)
+
+    def walked() -> Generator[Window]:
         seen, suppressed, behind = Seen(), 0, timedelta(0)
         with closing(cast("Generator[Part]", walk_parts(whole, clients=clients, landing=store))) as landed:
             for part in landed:
@@ -109,7 +123,7 @@ def full_walk(
         walking.parts += 1
         said(walking)
         yield part
-        for dataset in _DATASETS:
+        for dataset in steps.LANDED:
             store.remove(dataset, part)
 
     return FullWalk(started_at=started_at, end=whole.end, landing=store, parts=parts())

@@ -20,7 +20,7 @@ from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.snapshot.errors import LoadRefused
-from customer_pipeline.snapshot.loading import Loaded, Progress, load, note, whole_of
+from customer_pipeline.snapshot.loading import Loaded, Progress, begun, load, note, whole_of
 from customer_pipeline.snapshot.walking import mended_by_repetition
 from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
 from customer_pipeline.timestamps import now
@@ -127,7 +127,7 @@ class CacheLoader:
         token = self._loads.begin()
         started = time.monotonic()
         loaded = Loaded(as_of=None)
-        stores = [*map(self._landing.snapshot, self._landing.snapshots()), self._landing]
+        stores = [*begun(self._landing), self._landing]
         sources = [(store, window) for store in stores for window in store.landed(RAW_CUSTOMERS)]
         published: list[tuple[LandingStore, Window]] = []
         for store, window in sources:

@@ -121,10 +121,20 @@ def whole_of(profile: Profile, *, landing: LandingStore, now: datetime) -> Windo
         if went_on is None or now - went_on > RESUMED_WITHIN:
             continue
         with suppress(Damaged):
-            begun = store.describe(BEGINNING, whole)
-            if begun and begun.facts.get("form") == form_of(profile) and not store.landed(COMPLETION):
+            beginning = store.describe(BEGINNING, whole)
+            if beginning and beginning.facts.get("form") == form_of(profile) and not store.landed(COMPLETION):
                 return whole
     return Window(profile.snapshot.earliest, now - profile.lookback)
+
+
+def begun(landing: LandingStore) -> list[LandingStore]:
+    """Return the snapshots that loads have begun, oldest first; what a reconciliation is walking is none of them.
+
+    Raises:
+        LandingError: if the landing store cannot be read.
+    """
+    stores = map(landing.snapshot, landing.snapshots())
+    return [store for store in stores if store.landed(BEGINNING)]
 
 
 def note(store: LandingStore, dataset: str, whole: Window, *, facts: dict[str, JsonValue]) -> None:

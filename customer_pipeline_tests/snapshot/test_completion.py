@@ -233,6 +233,19 @@ def test_a_damaged_note_about_a_load_hinders_no_other(deployment: Deployment, no
     assert deployment.load().resumed == 0
 
 
+def test_the_parts_of_a_reconciliation_are_taken_for_no_load(deployment: Deployment) -> None:
+    loaded = deployment.load()
+    walked = Window(deployment.profile.snapshot.earliest, now() - deployment.profile.lookback)
+    with deployment.client() as client:
+        next(walk_parts(walked, clients=[client], landing=deployment.landing.snapshot(walked.end), most_rows=100))
+    assert deployment.landing.snapshots() == [loaded.as_of, walked.end]
+
+    again = deployment.loader().from_landing(deployment.profile, fit=lambda _: True)
+
+    assert (again.parts, again.as_of) == (loaded.parts, loaded.as_of)
+    assert whole_of(deployment.profile, landing=deployment.landing, now=now()).end > walked.end
+
+
 def test_what_is_damaged_is_left_out_of_what_is_loaded_from_landing(deployment: Deployment) -> None:
     loaded = deployment.load()
     assert loaded.as_of is not None
