@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
+import orjson
 import pytest
 
 from customer_pipeline import steps, timestamps
@@ -249,6 +250,23 @@ def test_a_lookup_that_finds_nobody_is_not_believed(
     with pytest.raises(LookupNotTrusted, match="just shown"):
         scene.reconcile()
     assert len(scene.cached()) == CUSTOMERS
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_customer_who_cannot_be_looked_up_stays_and_hinders_nobody_elses_deletion(scene: Scene, name: str) -> None:
+    document = orjson.loads(cast("bytes", scene.connection.get(KEYS.document("cus_00003"))))
+    version = "2026-11-01T00:00:00.000000Z/2026-11-01T00:00:00.000000Z"
+    scene.connection.set(KEYS.document(name), orjson.dumps({**document, "id": name, "version": version}))
+    scene.connection.zadd(KEYS.by_updated_at, {name: 1})
+    scene.delete("cus_00001", hard=True)
+
+    report = scene.reconcile()
+
+    assert found(report) == {"agrees": CUSTOMERS - 1, "extra": 1, "not_looked_up": 1}
+    assert report.samples[Kind.NOT_LOOKED_UP] == (name,)
+    assert report.outcomes == Outcomes(deleted=1)
+    assert "cannot be looked up" in report.said
+    assert scene.connection.exists(KEYS.document(name))
 
 
 def test_a_provider_that_fails_between_walk_and_lookup_deletes_nobody(scene: Scene) -> None:
