@@ -4,9 +4,10 @@ A customer that is edited during the walk may have moved behind its end before i
 over what has changed since it began; whoever is edited once or twice is seen.
 """
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -38,6 +39,7 @@ class Walking:
         rows: records read.
         requests: requests sent for them.
         waited: how much of the time was waiting for the pipeline's own request budget.
+        started: when it began, on the monotonic clock.
     """
 
     walks: int = 0
@@ -45,6 +47,15 @@ class Walking:
     rows: int = 0
     requests: int = 0
     waited: timedelta = timedelta(0)
+    started: float = field(default_factory=time.monotonic)
+
+    def __str__(self) -> str:
+        seconds = time.monotonic() - self.started
+        rate = self.rows / max(seconds, 1e-3)
+        return (
+            f"{self.rows:,} customers read in {seconds:.0f} s, {rate:,.0f} a second; part {self.parts} of walk "
+            f"{self.walks}"
+        )
 
 
 def due_at(at: datetime, profile: Profile) -> datetime:

@@ -1,6 +1,7 @@
 """The full walk of a reconciliation: what it sees, what it leaves behind, and until when changes are due."""
 
 import os
+import re
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -49,6 +50,8 @@ def test_it_sees_everybody_once_who_changed_before_and_then_who_changed_meanwhil
     assert walk.started_at <= timestamps.now()
     assert (counted.walks, counted.parts) == (1, len(seen))
     assert counted.rows >= 60
+    said = rf"{counted.rows} customers read in \d s, [\d,]+ a second; part {len(seen)} of walk 1"
+    assert re.fullmatch(said, str(counted))
 
 
 def test_what_was_compared_does_not_stay_in_the_landing_store(provider: RunningSandbox, tmp_path: Path) -> None:
