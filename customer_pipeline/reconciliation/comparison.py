@@ -14,7 +14,7 @@ from customer_pipeline.customers import schemas
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.reconciliation.kinds import DIFFERENCES, Kind, is_untold, kind_of
 from customer_pipeline.reconciliation.report import Tally
-from customer_pipeline.reconciliation.seen import Seen
+from customer_pipeline.reconciliation.seen import CustomersSeen
 from customer_pipeline.snapshot.walking import mended_by_repetition
 from customer_pipeline.timestamps import format_instant
 from customer_pipeline.windows import Window
@@ -44,7 +44,7 @@ class Comparison:
         """Return the same comparison with a tally of its own."""
         return Comparison(self.connection, keys=self.keys, publisher=self.publisher, due=self.due)
 
-    def add_parts(self, parts: Iterable[Window], *, landing: LandingStore) -> Seen:
+    def add_parts(self, parts: Iterable[Window], *, landing: LandingStore) -> CustomersSeen:
         """Compare parts of a full walk that were normalized, and return whom the walk saw.
 
         Seen is whoever has a record with a usable id, be it a deletion or quarantined.
@@ -54,13 +54,13 @@ class Comparison:
             CacheError: if the cache cannot be read or written.
             PublicationIncomplete: if the guard did not answer for everybody.
         """
-        seen = Seen()
+        seen = CustomersSeen()
         for part in parts:
             with mended_by_repetition(part, landing=landing):
                 self._add_part(part, landing=landing, seen=seen)
         return seen
 
-    def _add_part(self, part: Window, *, landing: LandingStore, seen: Seen) -> None:
+    def _add_part(self, part: Window, *, landing: LandingStore, seen: CustomersSeen) -> None:
         for raw in landing.read(steps.RAW_CUSTOMERS, part, columns=["id"]):
             seen.add(raw.column("id").drop_null().to_pylist())
         self.tally.quarantined += landing.require(steps.QUARANTINED_CUSTOMERS, part).rows

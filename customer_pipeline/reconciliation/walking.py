@@ -18,8 +18,8 @@ from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile, ProfileError
 from customer_pipeline.reconciliation.reconciling import FullWalk
-from customer_pipeline.snapshot.loading import Seen
-from customer_pipeline.snapshot.walking import Part, mended_by_repetition, suppressed_in, walk_parts
+from customer_pipeline.snapshot.loading import RecordsSeen
+from customer_pipeline.snapshot.walking import Part, mended_by_repetition, walk_parts
 from customer_pipeline.timestamps import now
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 
@@ -108,12 +108,12 @@ def full_walk(
                         store.remove(dataset, part)
 
     def walked() -> Generator[Window]:
-        seen, suppressed, behind = Seen(), 0, timedelta(0)
+        seen, suppressed, behind = RecordsSeen(), 0, timedelta(0)
         with closing(cast("Generator[Part]", walk_parts(whole, clients=clients, landing=store))) as landed:
             for part in landed:
                 with mended_by_repetition(part.window, landing=store):
                     seen.add(part.window, landing=store)
-                    suppressed += suppressed_in(part.window, landing=store)
+                suppressed += part.suppressed
                 if part.walk:
                     behind = max(behind, -(part.walk.clock_difference or timedelta(0)))
                     walking.rows += part.walk.rows

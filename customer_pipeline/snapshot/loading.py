@@ -12,9 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import JsonValue
@@ -25,7 +22,8 @@ from customer_pipeline.landing.naming import BEGINNING, COMPLETION
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
-from customer_pipeline.snapshot.walking import mended_by_repetition, suppressed_in, walk_parts
+from customer_pipeline.snapshot.hashing import HashedTexts
+from customer_pipeline.snapshot.walking import mended_by_repetition, walk_parts
 from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
 from customer_pipeline.windows import Window
 
@@ -147,23 +145,22 @@ def note(store: LandingStore, dataset: str, whole: Window, *, facts: dict[str, J
         writer.facts.update(facts)
 
 
-class Seen:
+class RecordsSeen:
     """Counts different records, in eight bytes each."""
 
     def __init__(self) -> None:
-        self._hashes: list[npt.NDArray[np.uint64]] = []
+        self._names = HashedTexts()
 
     def add(self, part: Window, *, landing: LandingStore) -> None:
         """Count what was landed of a part: by id, or by its text where it has no usable one."""
         for batch in landing.read(RAW_CUSTOMERS, part, columns=["id", "record"]):
             marked = pc.binary_join_element_wise("#", batch["record"], "")
-            names = pc.coalesce(batch["id"], marked).to_pylist()
-            self._hashes.append(pd.util.hash_array(np.array(names, dtype=object), categorize=False))
+            self._names.add(pc.coalesce(batch["id"], marked).to_pylist())
 
     @property
     def count(self) -> int:
         """How many different records were added."""
-        return len(np.unique(np.concatenate(self._hashes))) if self._hashes else 0
+        return len(self._names)
 
 
 def load(
@@ -192,13 +189,13 @@ def load(
     profile = clients[0].profile
     store = landing.snapshot(whole.end)
     note(store, BEGINNING, whole, facts={"form": form_of(profile)})
-    loaded, seen = Loaded(as_of=whole.end), Seen()
+    loaded, seen = Loaded(as_of=whole.end), RecordsSeen()
     for part in walk_parts(whole, clients=clients, landing=store):
         with mended_by_repetition(part.window, landing=store):
             report = normalize(part.window, profile=profile, landing=store)
             _, outcomes = publish_landed(part.window, landing=store, publisher=publisher)
             seen.add(part.window, landing=store)
-            loaded.suppressed += suppressed_in(part.window, landing=store)
+        loaded.suppressed += part.suppressed
         loaded.add(report, outcomes)
         loaded.resumed += part.walk is None
         loaded.requests += part.walk.requests if part.walk else 0

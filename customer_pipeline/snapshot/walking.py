@@ -31,10 +31,12 @@ class Part:
     Attributes:
         window: what it has: every record that was updated in it, and perhaps more.
         walk: how it was read; None where an earlier walk had landed it.
+        suppressed: records of erased customers that were left out.
     """
 
     window: Window
     walk: WalkStats | None = None
+    suppressed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,9 +67,8 @@ def walk_parts(
         LandingError: if the landing store cannot be written.
     """
     landed = usable(landing)
-    for window in landed:
-        yield Part(window=window)
-    todo = deque(subtract(whole, landed))
+    yield from landed
+    todo = deque(subtract(whole, [part.window for part in landed]))
     suppressions = Suppressions.load(landing)
     idle: SimpleQueue[ProviderClient] = SimpleQueue()
     for client in clients:
@@ -99,21 +100,16 @@ def walk_parts(
         pool.shutdown(cancel_futures=True)
 
 
-def suppressed_in(part: Window, *, landing: LandingStore) -> int:
-    """Return how many records of erased customers the walk of a part left out."""
-    return int(str(landing.require(RAW_CUSTOMERS, part).facts.get(_SUPPRESSED, 0)))
-
-
-def usable(landing: LandingStore) -> list[Window]:
+def usable(landing: LandingStore) -> list[Part]:
     """Return the parts that have landed; a damaged file is removed, so that its part is read again."""
     found = []
     for window in landing.landed(RAW_CUSTOMERS):
         try:
-            landing.require(RAW_CUSTOMERS, window)
+            facts = landing.require(RAW_CUSTOMERS, window).facts
         except Damaged:
             landing.remove(RAW_CUSTOMERS, window)
         else:
-            found.append(window)
+            found.append(Part(window=window, suppressed=int(str(facts.get(_SUPPRESSED, 0)))))
     return found
 
 
@@ -154,5 +150,6 @@ def _walked(window: Window, *, client: ProviderClient, landing: LandingStore, si
             pages.close()
             writer.facts.update(facts_of(walk.stats) | {_SUPPRESSED: sieve.suppressed})
         left = [half for piece in rest(window, writer.window) for half in halves(piece, profile)]
-        return _Walked(part=Part(window=writer.window, walk=walk.stats), left=left)
+        part = Part(window=writer.window, walk=walk.stats, suppressed=sieve.suppressed)
+        return _Walked(part=part, left=left)
     return _Walked(part=None, left=halves(window, profile))

@@ -316,7 +316,7 @@ def test_what_is_not_to_be_believed_is_no_load(deployment: Deployment) -> None:
 def test_a_provider_that_states_more_than_it_gives_is_refused(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading.Seen, "count", 1)
+    monkeypatch.setattr(loading.RecordsSeen, "count", 1)
 
     with pytest.raises(ProviderMisbehaved, match="1 records were found, and the provider states"):
         deployment.load()
