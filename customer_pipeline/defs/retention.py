@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 from pydantic import Field
 
-from customer_pipeline import run_tags, steps, timestamps
+from customer_pipeline import run_tags, timestamps
 from customer_pipeline.defs import history
 from customer_pipeline.defs.failures import explained, transient_retries
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.defs.resources import CacheResource, LandingResource
 from customer_pipeline.defs.verdicts import Metadata
 from customer_pipeline.landing.retention import Report, Tally, retain
+from customer_pipeline.steps import datasets
 from customer_pipeline.windows import WINDOW_LENGTH, Window, split
 
 _AGAIN = "tried again by the next run of landing_retention_schedule"
@@ -20,7 +21,7 @@ _SHOWN_RANGES = 50
 
 landing_store = dg.AssetSpec(
     "landing_store",
-    deps=[*steps.LANDED],
+    deps=[*datasets.LANDED],
     group_name="retention",
     kinds={"parquet"},
     owners=["team:data-engineering"],
@@ -51,7 +52,7 @@ def remove_outdated(
             published = coverage.read()
         report = retain(
             landing.store(),
-            datasets=steps.LANDED,
+            datasets=datasets.LANDED,
             retained_for=settings.landing_retention,
             now=timestamps.now(),
             published=published,

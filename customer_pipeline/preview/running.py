@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from customer_pipeline import steps
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
@@ -20,6 +19,7 @@ from customer_pipeline.preview.scratch import scratch
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.request_budget.budget import open_budget
 from customer_pipeline.settings import Settings
+from customer_pipeline.steps import ingestion, normalization, publication
 from customer_pipeline.windows import Window
 
 _SECONDS_BETWEEN_LINES = 5.0
@@ -89,8 +89,8 @@ class _Landed:
 def _preview(
     window: Window, landed: _Landed, settings: Settings, *, publisher: WatchingPublisher, coverage: Coverage
 ) -> WindowPreview:
-    normalized = steps.normalize(window, profile=settings.profile, landing=landed.store)
-    published = steps.publish(window, landing=landed.store, publisher=publisher, coverage=coverage)
+    normalized = normalization.normalize(window, profile=settings.profile, landing=landed.store)
+    published = publication.publish(window, landing=landed.store, publisher=publisher, coverage=coverage)
     return WindowPreview(
         window=window,
         fetched=normalized.fetched + landed.suppressed,
@@ -126,7 +126,7 @@ def _landed(
         def from_provider(window: Window) -> _Landed:
             forget()
             store = LandingStore(folder.as_uri(), notes=source.notes)
-            ingested = steps.ingest(window, client=client, landing=store)
+            ingested = ingestion.ingest(window, client=client, landing=store)
             return _Landed(store=store, suppressed=ingested.suppressed)
 
         yield from_provider

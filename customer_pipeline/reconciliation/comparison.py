@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from customer_pipeline import steps
 from customer_pipeline.cache import stored
 from customer_pipeline.cache.codec import State, encode
 from customer_pipeline.cache.connection import Connection
@@ -16,6 +15,7 @@ from customer_pipeline.reconciliation.kinds import DIFFERENCES, Kind, is_untold,
 from customer_pipeline.reconciliation.report import Tally
 from customer_pipeline.reconciliation.seen import CustomersSeen
 from customer_pipeline.snapshot.walking import mended_by_repetition
+from customer_pipeline.steps import datasets, publication
 from customer_pipeline.timestamps import format_instant
 from customer_pipeline.windows import Window
 
@@ -61,10 +61,10 @@ class Comparison:
         return seen
 
     def _add_part(self, part: Window, *, landing: LandingStore, seen: CustomersSeen) -> None:
-        for raw in landing.read(steps.RAW_CUSTOMERS, part, columns=["id"]):
+        for raw in landing.read(datasets.RAW_CUSTOMERS, part, columns=["id"]):
             seen.add(raw.column("id").drop_null().to_pylist())
-        self.tally.quarantined += landing.require(steps.QUARANTINED_CUSTOMERS, part).rows
-        for customers in landing.read(steps.CUSTOMERS, part, schema=schemas.CUSTOMERS, batch_size=_BATCH):
+        self.tally.quarantined += landing.require(datasets.QUARANTINED_CUSTOMERS, part).rows
+        for customers in landing.read(datasets.CUSTOMERS, part, schema=schemas.CUSTOMERS, batch_size=_BATCH):
             states = encode(customers)
             seen.testify([state.id for state in states if state.document is not None])
             self.add(states)
@@ -95,7 +95,7 @@ class Comparison:
         outcomes = self.publisher.publish(states)
         self.tally.outcomes += outcomes
         if outcomes.total != len(states):
-            raise steps.PublicationIncomplete(
+            raise publication.PublicationIncomplete(
                 f"{len(states)} customers were sent and {outcomes.total} answered for ({outcomes}); reconcile again"
             )
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
-from customer_pipeline import steps
 from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.landing.retention import remove_abandoned
 from customer_pipeline.landing.store import LandingStore
@@ -20,6 +19,7 @@ from customer_pipeline.provider.profile import Profile, ProfileError
 from customer_pipeline.reconciliation.reconciling import FullWalk
 from customer_pipeline.snapshot.loading import RecordsSeen
 from customer_pipeline.snapshot.walking import Part, mended_by_repetition, walk_parts
+from customer_pipeline.steps import datasets, ingestion, normalization
 from customer_pipeline.timestamps import now
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 
@@ -103,7 +103,7 @@ def full_walk(
             yield from walked()
         finally:
             with suppress(LandingError):  # a later walk removes it
-                for dataset in reversed(steps.LANDED):
+                for dataset in reversed(datasets.LANDED):
                     for part in store.landed(dataset):
                         store.remove(dataset, part)
 
@@ -123,18 +123,18 @@ def full_walk(
         clients[0].require_all(whole, seen=seen.count + suppressed)
         until = max(now(), started_at) + _ahead(profile) - max(behind - _CLOCK_TOLERANCE, timedelta(0))
         meanwhile = Window(whole.end, until)
-        ingested = steps.ingest(meanwhile, client=clients[0], landing=store)
+        ingested = ingestion.ingest(meanwhile, client=clients[0], landing=store)
         walking.rows += ingested.walk.rows
         walking.requests += ingested.walk.requests
         yield from compared(meanwhile)
 
     def compared(part: Window) -> Generator[Window]:
         with mended_by_repetition(part, landing=store):
-            steps.normalize(part, profile=profile, landing=store)
+            normalization.normalize(part, profile=profile, landing=store)
         walking.parts += 1
         said(walking)
         yield part
-        for dataset in steps.LANDED:
+        for dataset in datasets.LANDED:
             store.remove(dataset, part)
 
     return FullWalk(started_at=started_at, end=whole.end, landing=store, parts=parts())

@@ -22,7 +22,9 @@ from customer_pipeline.provider.profile import Profile
 from customer_pipeline.snapshot.errors import LoadRefused
 from customer_pipeline.snapshot.loading import Loaded, Progress, begun, load, note, whole_of
 from customer_pipeline.snapshot.walking import mended_by_repetition
-from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
+from customer_pipeline.steps.datasets import RAW_CUSTOMERS
+from customer_pipeline.steps.normalization import Normalized, normalize
+from customer_pipeline.steps.publication import publish_landed
 from customer_pipeline.timestamps import now
 from customer_pipeline.windows import Window, floor
 

@@ -24,7 +24,9 @@ from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.snapshot.hashing import HashedTexts
 from customer_pipeline.snapshot.walking import mended_by_repetition, walk_parts
-from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
+from customer_pipeline.steps.datasets import RAW_CUSTOMERS
+from customer_pipeline.steps.normalization import Normalized, normalize
+from customer_pipeline.steps.publication import publish_landed
 from customer_pipeline.windows import Window
 
 # A walk is gone on with if a part of it has landed within so long; the windows since it began are healed.

@@ -17,7 +17,8 @@ from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.delivery import WalkStats
 from customer_pipeline.snapshot.division import can_be_divided, grows_by_value, halves, rest
-from customer_pipeline.steps import LANDED, RAW_CUSTOMERS, facts_of, raw_rows
+from customer_pipeline.steps.datasets import LANDED, RAW_CUSTOMERS
+from customer_pipeline.steps.ingestion import facts_of, raw_rows
 from customer_pipeline.windows import Window, subtract
 
 MOST_ROWS = 20_000

@@ -8,7 +8,7 @@ from typing import cast
 import orjson
 import pytest
 
-from customer_pipeline import steps, timestamps
+from customer_pipeline import timestamps
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.publisher import Outcomes, Publisher
@@ -17,6 +17,7 @@ from customer_pipeline.reconciliation.errors import LookupNotTrusted, TooManyExt
 from customer_pipeline.reconciliation.kinds import Kind
 from customer_pipeline.reconciliation.report import Reconciliation
 from customer_pipeline.sandbox.world import Settings
+from customer_pipeline.steps import publication
 from customer_pipeline_tests.reconciliation.conftest import CUSTOMERS
 from customer_pipeline_tests.reconciliation.scenes import KEYS, Scene, profile_of
 from customer_pipeline_tests.sandbox.running import RunningSandbox
@@ -344,7 +345,7 @@ def test_whom_the_guard_does_not_answer_for_is_an_error(scene: Scene) -> None:
             return super().publish(list(states)[1:])
 
     scene.create("new")
-    with pytest.raises(steps.PublicationIncomplete, match="1 customers were sent and 0 answered"):
+    with pytest.raises(publication.PublicationIncomplete, match="1 customers were sent and 0 answered"):
         scene.reconcile(publisher=Forgetful(scene.connection, keys=KEYS))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_pipeline import steps, timestamps
+from customer_pipeline import timestamps
 from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
@@ -22,6 +22,7 @@ from customer_pipeline.reconciliation.comparison import Comparison
 from customer_pipeline.reconciliation.reconciling import FullWalk
 from customer_pipeline.reconciliation.walking import Walking, due_at, full_walk
 from customer_pipeline.snapshot.walking import walk_parts
+from customer_pipeline.steps import datasets
 from customer_pipeline.windows import Window
 from customer_pipeline_tests.landing.damage import damage_a_page
 from customer_pipeline_tests.reconciliation.scenes import KEYS, Scene, profile_of
@@ -41,9 +42,9 @@ def test_it_sees_everybody_once_who_changed_before_and_then_who_changed_meanwhil
         provider.control("PUT", "/customers/cus_00001", json={"status": "edited before it was read"})
         seen = []
         for part in walk.parts:
-            batches = walk.landing.read(steps.RAW_CUSTOMERS, part, columns=["id"])
+            batches = walk.landing.read(datasets.RAW_CUSTOMERS, part, columns=["id"])
             seen.append({name for batch in batches for name in batch["id"].to_pylist()})
-            assert walk.landing.describe(steps.CUSTOMERS, part)
+            assert walk.landing.describe(datasets.CUSTOMERS, part)
     assert "cus_00001" not in seen[0]
     assert "cus_00001" in seen[-1]
     assert set().union(*seen) == {one["id"] for one in provider.truth()}
@@ -59,7 +60,7 @@ def test_what_was_compared_does_not_stay_in_the_landing_store(provider: RunningS
     with client(provider) as opened:
         walk = full_walk([opened], landing=landing, walking=Walking())
         for _ in walk.parts:
-            assert len(walk.landing.landed(steps.RAW_CUSTOMERS)) == 1
+            assert len(walk.landing.landed(datasets.RAW_CUSTOMERS)) == 1
     assert not list(tmp_path.rglob("*.parquet"))
 
 
@@ -107,13 +108,13 @@ def test_a_walk_removes_what_a_killed_one_left_and_nothing_of_one_that_lives(
         for _ in full_walk([opened], landing=landing, walking=Walking()).parts:
             pass
         assert landing.snapshots() == [living.end]
-        assert sum(batch.num_rows for batch in living.landing.read(steps.CUSTOMERS, part)) > 50
+        assert sum(batch.num_rows for batch in living.landing.read(datasets.CUSTOMERS, part)) > 50
         for _ in living.parts:
             pass
     assert landing.snapshots() == []
 
 
-@pytest.mark.parametrize("dataset", [steps.RAW_CUSTOMERS, steps.CUSTOMERS])
+@pytest.mark.parametrize("dataset", [datasets.RAW_CUSTOMERS, datasets.CUSTOMERS])
 def test_a_part_that_is_damaged_before_it_was_compared_makes_the_run_try_again(
     scene: Scene, tmp_path: Path, dataset: str
 ) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from customer_pipeline import steps
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
@@ -26,6 +25,7 @@ from customer_pipeline.snapshot import loading
 from customer_pipeline.snapshot.completion import CacheLoader
 from customer_pipeline.snapshot.loading import Loaded, Progress, whole_of
 from customer_pipeline.snapshot.walking import walk_parts
+from customer_pipeline.steps import datasets, ingestion, normalization, publication
 from customer_pipeline.timestamps import format_instant, now, parse_instant
 from customer_pipeline.windows import Window, floor
 from customer_pipeline_tests.landing.damage import damage_a_page, path_of
@@ -169,13 +169,13 @@ def interrupted(deployment: Deployment, *, after: int = 3) -> tuple[LandingStore
 
 def test_a_part_whose_rows_are_damaged_costs_one_more_try_and_is_read_again_alone(deployment: Deployment) -> None:
     store, part = interrupted(deployment)
-    damage_a_page(store, steps.RAW_CUSTOMERS, part, column="record")
-    known = len(store.landed(steps.RAW_CUSTOMERS))
+    damage_a_page(store, datasets.RAW_CUSTOMERS, part, column="record")
+    known = len(store.landed(datasets.RAW_CUSTOMERS))
 
     with pytest.raises(LandingError, match="damaged, so it was removed") as caught:
         deployment.load()
     assert caught.value.transient
-    assert part not in store.landed(steps.RAW_CUSTOMERS)
+    assert part not in store.landed(datasets.RAW_CUSTOMERS)
     loaded = deployment.load()
 
     assert loaded.resumed == known - 1
@@ -183,21 +183,21 @@ def test_a_part_whose_rows_are_damaged_costs_one_more_try_and_is_read_again_alon
     assert deployment.ids() == deployment.living(until=loaded.as_of)
 
 
-@pytest.mark.parametrize("dataset", [steps.CUSTOMERS, steps.QUARANTINED_CUSTOMERS])
+@pytest.mark.parametrize("dataset", [datasets.CUSTOMERS, datasets.QUARANTINED_CUSTOMERS])
 def test_what_was_made_from_a_part_is_made_again_when_it_is_damaged(deployment: Deployment, dataset: str) -> None:
     store, part = interrupted(deployment)
-    if dataset == steps.CUSTOMERS:
+    if dataset == datasets.CUSTOMERS:
         damage_a_page(store, dataset, part, column="name")
     else:
         path_of(store, dataset, part).write_bytes(b"damaged")
-    known = len(store.landed(steps.RAW_CUSTOMERS))
+    known = len(store.landed(datasets.RAW_CUSTOMERS))
 
     loaded = deployment.load()
 
     assert loaded.resumed == known
     assert loaded.as_of is not None
     assert deployment.ids() == deployment.living(until=loaded.as_of)
-    for each in steps.LANDED:
+    for each in datasets.LANDED:
         assert sum(batch.num_rows for batch in store.read(each, part)) == store.require(each, part).rows
 
 
@@ -207,7 +207,7 @@ def test_a_cache_that_is_lost_beside_a_damaged_part_costs_one_more_try(deploymen
             with deployment.valkey.client() as client:
                 client.flushall()
             (as_of,) = deployment.landing.snapshots()
-            damage_a_page(deployment.landing.snapshot(as_of), steps.CUSTOMERS, progress.newest, column="name")
+            damage_a_page(deployment.landing.snapshot(as_of), datasets.CUSTOMERS, progress.newest, column="name")
 
     with pytest.raises(LandingError, match="damaged, so it was removed") as caught:
         deployment.load(harm)
@@ -250,8 +250,8 @@ def test_what_is_damaged_is_left_out_of_what_is_loaded_from_landing(deployment: 
     loaded = deployment.load()
     assert loaded.as_of is not None
     store = deployment.landing.snapshot(loaded.as_of)
-    part = max(store.landed(steps.RAW_CUSTOMERS), key=lambda one: store.require(steps.RAW_CUSTOMERS, one).rows)
-    damage_a_page(store, steps.RAW_CUSTOMERS, part, column="record")
+    part = max(store.landed(datasets.RAW_CUSTOMERS), key=lambda one: store.require(datasets.RAW_CUSTOMERS, one).rows)
+    damage_a_page(store, datasets.RAW_CUSTOMERS, part, column="record")
     with deployment.valkey.client() as client:
         client.flushall()
 
@@ -334,9 +334,9 @@ def test_a_newer_state_that_a_window_published_meanwhile_stays(deployment: Deplo
         at = format_instant(window.end - timedelta(seconds=1))
         deployment.sandbox.control("PUT", f"customers/{edited}", body={"company": {"name": "Newer"}}, updated_at=at)
         with deployment.client() as client:
-            steps.ingest(window, client=client, landing=deployment.landing)
-        steps.normalize(window, profile=deployment.profile, landing=deployment.landing)
-        steps.publish_landed(window, landing=deployment.landing, publisher=deployment.publisher)
+            ingestion.ingest(window, client=client, landing=deployment.landing)
+        normalization.normalize(window, profile=deployment.profile, landing=deployment.landing)
+        publication.publish_landed(window, landing=deployment.landing, publisher=deployment.publisher)
 
     deployment.load(publish_a_window)
 
@@ -395,8 +395,8 @@ def test_an_erased_customer_is_not_loaded_and_the_rest_counts_as_everything(depl
     store = deployment.landing.snapshot(loaded.as_of)
     landed = {
         id_
-        for part in store.landed(steps.RAW_CUSTOMERS)
-        for batch in store.read(steps.RAW_CUSTOMERS, part, columns=["id"])
+        for part in store.landed(datasets.RAW_CUSTOMERS)
+        for batch in store.read(datasets.RAW_CUSTOMERS, part, columns=["id"])
         for id_ in batch["id"].to_pylist()
     }
     assert erased not in landed

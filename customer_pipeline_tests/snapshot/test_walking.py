@@ -16,7 +16,7 @@ from customer_pipeline.provider.errors import ProviderMisbehaved
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.provider.walk import Walk
 from customer_pipeline.snapshot.walking import Part, walk_parts
-from customer_pipeline.steps import RAW_CUSTOMERS
+from customer_pipeline.steps.datasets import RAW_CUSTOMERS
 from customer_pipeline.windows import Window, contiguous
 from customer_pipeline_tests.provider.simulated import Behaviour, Row, SimulatedProvider, instant, microseconds
 from customer_pipeline_tests.provider.test_walk_property import END, START, Example, providers
