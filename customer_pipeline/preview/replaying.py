@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from customer_pipeline.landing.store import LandedWindow, LandingStore
+from customer_pipeline.landing.reader import LandedWindow
+from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.steps import datasets
 from customer_pipeline.windows import Window
 
