@@ -11,13 +11,13 @@ import sys
 
 from benchmarks.inputs import WINDOW, keyset_profile
 from benchmarks.peaks import Peaks
-from customer_pipeline import steps
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
+from customer_pipeline.steps import ingestion, normalization, publication
 
 
 def main() -> None:
@@ -26,13 +26,13 @@ def main() -> None:
     peaks = Peaks()
     peaks.note("start")
     with ProviderClient(profile, os.environ) as client:
-        fetched = steps.ingest(WINDOW, client=client, landing=landing).walk.rows
+        fetched = ingestion.ingest(WINDOW, client=client, landing=landing).walk.rows
     peaks.note("ingest")
-    steps.normalize(WINDOW, profile=profile, landing=landing)
+    normalization.normalize(WINDOW, profile=profile, landing=landing)
     peaks.note("normalize")
     publisher = Publisher(connection)
     coverage = Coverage(connection, keys=CacheKeys(), start=WINDOW.start)
-    published = steps.publish(WINDOW, landing=landing, publisher=publisher, coverage=coverage)
+    published = publication.publish(WINDOW, landing=landing, publisher=publisher, coverage=coverage)
     peaks.note("publish")
     counts = {"fetched": fetched, "applied": published.outcomes.applied}
     print(json.dumps({"peaks": peaks.steps, **counts}))

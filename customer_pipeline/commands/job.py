@@ -9,7 +9,7 @@ from customer_pipeline.commands.output import complain, say
 from customer_pipeline.instance import job_runs
 from customer_pipeline.instance.graphql import GraphQL, WebserverError, WebserverUnreachable
 from customer_pipeline.instance.job_runs import JobRun
-from customer_pipeline.instance.watching import PATIENCE, POLL_SECONDS
+from customer_pipeline.instance.watching import ContactLost, watch
 from customer_pipeline.timestamps import now
 
 FAILED = 1
@@ -60,27 +60,24 @@ def run_job(
 
 
 def _watched(graphql: GraphQL, job: str, run: JobRun, *, wait: Callable[[float], None]) -> int:
-    silent_since = None
-    while True:
-        try:
-            run = job_runs.look(graphql, run)
-        except WebserverError as error:
-            silent_since = silent_since or now()
-            if now() - silent_since >= PATIENCE:
-                return complain(
-                    f"{error}. The run goes on: once the webserver is back, the same command watches it again",
-                    code=OUTCOME_UNKNOWN,
-                )
-        else:
-            silent_since = None
-            for line in run.lines:
+    seen = run
+
+    def look() -> JobRun:
+        return job_runs.look(graphql, seen)
+
+    try:
+        for seen in watch(look, say=say, wait=wait, clock=now):
+            for line in seen.lines:
                 say(line)
-            if run.succeeded and run.failed_checks:
-                return complain(f"run {run.id[:8]} of {job} has ended: {' '.join(run.failed_checks)}", code=FAILED)
-            if run.succeeded:
-                say(f"run {run.id[:8]} of {job} has succeeded")
-                return 0
-            if run.failed:
-                cause = run.cause or ("canceled" if run.status == "CANCELED" else "it does not say why")
-                return complain(f"run {run.id[:8]} of {job} ended as {run.status}: {cause}", code=FAILED)
-        wait(POLL_SECONDS)
+    except ContactLost as error:
+        return complain(
+            f"{error}. The run goes on: once the webserver is back, the same command watches it again",
+            code=OUTCOME_UNKNOWN,
+        )
+    if seen.succeeded and not seen.failed_checks:
+        say(f"run {run.id[:8]} of {job} has succeeded")
+        return 0
+    if seen.succeeded:
+        return complain(f"run {run.id[:8]} of {job} has ended: {' '.join(seen.failed_checks)}", code=FAILED)
+    cause = seen.cause or ("canceled" if seen.status == "CANCELED" else "it does not say why")
+    return complain(f"run {run.id[:8]} of {job} ended as {seen.status}: {cause}", code=FAILED)

@@ -1,14 +1,12 @@
 """Reconciliation: the provider and the cache compared, customer by customer, and the cache made to agree."""
 
-import time
-from collections.abc import Callable
-
 import dagster as dg
 from pydantic import Field
 
 from customer_pipeline import run_tags, timestamps
 from customer_pipeline.defs import history
 from customer_pipeline.defs.failures import explained, transient_retries
+from customer_pipeline.defs.lines import lines
 from customer_pipeline.defs.resources import CacheResource, LandingResource, ProviderResource
 from customer_pipeline.defs.verdicts import Metadata, Verdict
 from customer_pipeline.reconciliation.extras import MAX_DELETED_SHARE
@@ -20,7 +18,6 @@ from customer_pipeline.reconciliation.walking import Walking, due_at, full_walk
 from customer_pipeline.reported_samples import sample_of
 
 MOST_AT_ONCE = 8
-SECONDS_BETWEEN_LINES = 5.0
 _SHOWN = 30
 _AGAIN = "tried again by the next reconciliation"
 
@@ -64,7 +61,7 @@ def reconcile_customers(
         provider.clients(most=MOST_AT_ONCE, background=True) as clients,
         cache.comparison(due=due_at(timestamps.now(), clients[0].profile), check_only=config.check_only) as comparison,
     ):
-        said = _lines(context)
+        said = lines(context)
         report = reconcile(
             lambda: full_walk(clients, landing=landing.store(), walking=walking, said=said),
             comparison=comparison,
@@ -115,28 +112,6 @@ def cache_agrees_with_provider(context: dg.AssetCheckExecutionContext) -> dg.Ass
     return dg.AssetCheckResult(
         passed=False, severity=dg.AssetCheckSeverity.WARN, description="Nothing was reconciled yet."
     )
-
-
-def _lines(context: dg.OpExecutionContext) -> Callable[[Walking], None]:
-    """Return what logs the progress, seldom enough that nobody minds."""
-    started = time.monotonic()
-    told = float("-inf")
-
-    def said(walking: Walking) -> None:
-        nonlocal told
-        if (at := time.monotonic()) - told >= SECONDS_BETWEEN_LINES:
-            told = at
-            rate = walking.rows / max(at - started, 1e-3)
-            context.log.info(
-                "%s customers read in %.0f s, %s a second; part %s of walk %s",
-                f"{walking.rows:,}",
-                at - started,
-                f"{rate:,.0f}",
-                walking.parts,
-                walking.walks,
-            )
-
-    return said
 
 
 def _verdict(said: str, *, agrees: bool, differences: int) -> Verdict:

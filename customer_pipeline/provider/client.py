@@ -62,6 +62,11 @@ class ProviderClient:
         """
         return Lookups(self._transport, self.profile)(customer_id)
 
+    def can_look_up(self, customer_id: str) -> bool:
+        """Return whether the profile's lookup endpoint can be asked for that id: not for `.` as a part of its path."""
+        endpoint = self.profile.lookup
+        return endpoint is not None and endpoint.path_of(customer_id) is not None
+
     def require_all(self, window: Window, *, seen: int) -> None:
         """Return if as many different records of a window were seen as the provider has there by its own account.
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from customer_pipeline import steps
 from customer_pipeline.cache import stored
 from customer_pipeline.cache.codec import State, encode
 from customer_pipeline.cache.connection import Connection
@@ -14,7 +13,9 @@ from customer_pipeline.customers import schemas
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.reconciliation.kinds import DIFFERENCES, Kind, is_untold, kind_of
 from customer_pipeline.reconciliation.report import Tally
-from customer_pipeline.reconciliation.seen import Seen
+from customer_pipeline.reconciliation.seen import CustomersSeen
+from customer_pipeline.snapshot.walking import mended_by_repetition
+from customer_pipeline.steps import datasets, publication
 from customer_pipeline.timestamps import format_instant
 from customer_pipeline.windows import Window
 
@@ -43,26 +44,30 @@ class Comparison:
         """Return the same comparison with a tally of its own."""
         return Comparison(self.connection, keys=self.keys, publisher=self.publisher, due=self.due)
 
-    def add_parts(self, parts: Iterable[Window], *, landing: LandingStore) -> Seen:
+    def add_parts(self, parts: Iterable[Window], *, landing: LandingStore) -> CustomersSeen:
         """Compare parts of a full walk that were normalized, and return whom the walk saw.
 
         Seen is whoever has a record with a usable id, be it a deletion or quarantined.
 
         Raises:
-            LandingError: if a part cannot be read.
+            LandingError: if a part cannot be read; transient where it is damaged.
             CacheError: if the cache cannot be read or written.
             PublicationIncomplete: if the guard did not answer for everybody.
         """
-        seen = Seen()
+        seen = CustomersSeen()
         for part in parts:
-            for raw in landing.read(steps.RAW_CUSTOMERS, part, columns=["id"]):
-                seen.add(raw.column("id").drop_null().to_pylist())
-            self.tally.quarantined += landing.require(steps.QUARANTINED_CUSTOMERS, part).rows
-            for customers in landing.read(steps.CUSTOMERS, part, schema=schemas.CUSTOMERS, batch_size=_BATCH):
-                states = encode(customers)
-                seen.testify([state.id for state in states if state.document is not None])
-                self.add(states)
+            with mended_by_repetition(part, landing=landing):
+                self._add_part(part, landing=landing, seen=seen)
         return seen
+
+    def _add_part(self, part: Window, *, landing: LandingStore, seen: CustomersSeen) -> None:
+        for raw in landing.read(datasets.RAW_CUSTOMERS, part, columns=["id"]):
+            seen.add(raw.column("id").drop_null().to_pylist())
+        self.tally.quarantined += landing.require(datasets.QUARANTINED_CUSTOMERS, part).rows
+        for customers in landing.read(datasets.CUSTOMERS, part, schema=schemas.CUSTOMERS, batch_size=_BATCH):
+            states = encode(customers)
+            seen.testify([state.id for state in states if state.document is not None])
+            self.add(states)
 
     def add(self, states: Sequence[State]) -> None:
         """Compare states of different customers, and publish those that are not the same.
@@ -90,7 +95,7 @@ class Comparison:
         outcomes = self.publisher.publish(states)
         self.tally.outcomes += outcomes
         if outcomes.total != len(states):
-            raise steps.PublicationIncomplete(
+            raise publication.PublicationIncomplete(
                 f"{len(states)} customers were sent and {outcomes.total} answered for ({outcomes}); reconcile again"
             )
 

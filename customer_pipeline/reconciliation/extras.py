@@ -14,7 +14,7 @@ from customer_pipeline.erasure.suppressions import Suppressions
 from customer_pipeline.reconciliation.comparison import Comparison
 from customer_pipeline.reconciliation.errors import TooManyExtras
 from customer_pipeline.reconciliation.kinds import Kind
-from customer_pipeline.reconciliation.seen import Seen
+from customer_pipeline.reconciliation.seen import CustomersSeen
 from customer_pipeline.timestamps import epoch_milliseconds, format_instant, parse_instant
 
 MAX_DELETED_SHARE = 0.01
@@ -34,7 +34,7 @@ class Walked:
 
     started_at: datetime
     end: datetime
-    seen: Seen
+    seen: CustomersSeen
     suppressions: Suppressions
 
 

@@ -19,6 +19,7 @@ class Kind(StrEnum):
         MISINDEXED: in the cache, but the index says otherwise.
         EXTRA: in the cache and not at the provider.
         MISSED_BY_WALK: not in the walk, but there when the provider was asked again.
+        NOT_LOOKED_UP: not in the walk, and the provider cannot be asked for it by its id; it stays in the cache.
     """
 
     AGREES = "agrees"
@@ -30,6 +31,7 @@ class Kind(StrEnum):
     MISINDEXED = "misindexed"
     EXTRA = "extra"
     MISSED_BY_WALK = "missed_by_walk"
+    NOT_LOOKED_UP = "not_looked_up"
 
 
 DIFFERENCES = (Kind.MISSING, Kind.STALE, Kind.DIFFERENT, Kind.MISINDEXED, Kind.EXTRA)

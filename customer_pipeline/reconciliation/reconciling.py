@@ -103,4 +103,4 @@ def _settle(found: Sequence[Extra], verify: Verifier, comparison: Comparison) ->
         comparison.publish([verdict.gone for verdict in verdicts if verdict.gone])
         comparison.add([verdict.state for verdict in verdicts if verdict.state])
         for verdict in verdicts:
-            comparison.tally.add(Kind.EXTRA if verdict.gone else Kind.MISSED_BY_WALK, verdict.extra.id)
+            comparison.tally.add(verdict.kind, verdict.extra.id)

@@ -11,7 +11,7 @@ from customer_pipeline.reconciliation.kinds import DIFFERENCES, Kind
 MOST_SAMPLES = 20
 
 # A sample shows what a person may want to look at.
-_SAMPLED = (*DIFFERENCES, Kind.MISSED_BY_WALK)
+_SAMPLED = (*DIFFERENCES, Kind.MISSED_BY_WALK, Kind.NOT_LOOKED_UP)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,12 @@ class Reconciliation:
     @property
     def said(self) -> str:
         """The result in one sentence."""
+        left = self.counts[Kind.NOT_LOOKED_UP]
+        open_ = f"; {left} that the walk did not find cannot be looked up, as their ids are steps in a path, and stay"
+        return f"{self._said}{open_ if left else ''}"
+
+    @property
+    def _said(self) -> str:
         if self.differences == 0:
             return f"the cache agrees with the provider on {self.in_cache} customers"
         found = ", ".join(f"{self.counts[kind]} {kind}" for kind in DIFFERENCES if self.counts[kind])

@@ -8,23 +8,25 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import JsonValue
 
 from customer_pipeline.cache.publisher import Outcomes, Publisher
+from customer_pipeline.landing.errors import Damaged
 from customer_pipeline.landing.naming import BEGINNING, COMPLETION
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
-from customer_pipeline.snapshot.walking import suppressed_in, walk_parts
-from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
+from customer_pipeline.snapshot.hashing import HashedTexts
+from customer_pipeline.snapshot.walking import mended_by_repetition, walk_parts
+from customer_pipeline.steps.datasets import RAW_CUSTOMERS
+from customer_pipeline.steps.normalization import Normalized, normalize
+from customer_pipeline.steps.publication import publish_landed
 from customer_pipeline.windows import Window
 
 # A walk is gone on with if a part of it has landed within so long; the windows since it began are healed.
@@ -118,10 +120,21 @@ def whole_of(profile: Profile, *, landing: LandingStore, now: datetime) -> Windo
         )
         if went_on is None or now - went_on > RESUMED_WITHIN:
             continue
-        begun = store.describe(BEGINNING, whole)
-        if begun and begun.facts.get("form") == form_of(profile) and not store.landed(COMPLETION):
-            return whole
+        with suppress(Damaged):
+            beginning = store.describe(BEGINNING, whole)
+            if beginning and beginning.facts.get("form") == form_of(profile) and not store.landed(COMPLETION):
+                return whole
     return Window(profile.snapshot.earliest, now - profile.lookback)
+
+
+def begun(landing: LandingStore) -> list[LandingStore]:
+    """Return the snapshots that loads have begun, oldest first; what a reconciliation is walking is none of them.
+
+    Raises:
+        LandingError: if the landing store cannot be read.
+    """
+    stores = map(landing.snapshot, landing.snapshots())
+    return [store for store in stores if store.landed(BEGINNING)]
 
 
 def note(store: LandingStore, dataset: str, whole: Window, *, facts: dict[str, JsonValue]) -> None:
@@ -134,23 +147,22 @@ def note(store: LandingStore, dataset: str, whole: Window, *, facts: dict[str, J
         writer.facts.update(facts)
 
 
-class Seen:
+class RecordsSeen:
     """Counts different records, in eight bytes each."""
 
     def __init__(self) -> None:
-        self._hashes: list[npt.NDArray[np.uint64]] = []
+        self._names = HashedTexts()
 
     def add(self, part: Window, *, landing: LandingStore) -> None:
         """Count what was landed of a part: by id, or by its text where it has no usable one."""
         for batch in landing.read(RAW_CUSTOMERS, part, columns=["id", "record"]):
             marked = pc.binary_join_element_wise("#", batch["record"], "")
-            names = pc.coalesce(batch["id"], marked).to_pylist()
-            self._hashes.append(pd.util.hash_array(np.array(names, dtype=object), categorize=False))
+            self._names.add(pc.coalesce(batch["id"], marked).to_pylist())
 
     @property
     def count(self) -> int:
         """How many different records were added."""
-        return len(np.unique(np.concatenate(self._hashes))) if self._hashes else 0
+        return len(self._names)
 
 
 def load(
@@ -172,19 +184,20 @@ def load(
 
     Raises:
         ProviderError: one of its four kinds.
-        LandingError: if the landing store cannot be read or written.
+        LandingError: if the landing store cannot be read or written; transient where a part is damaged.
         CacheError: if the cache cannot be written.
     """
     started = time.monotonic()
     profile = clients[0].profile
     store = landing.snapshot(whole.end)
     note(store, BEGINNING, whole, facts={"form": form_of(profile)})
-    loaded, seen = Loaded(as_of=whole.end), Seen()
+    loaded, seen = Loaded(as_of=whole.end), RecordsSeen()
     for part in walk_parts(whole, clients=clients, landing=store):
-        report = normalize(part.window, profile=profile, landing=store)
-        _, outcomes = publish_landed(part.window, landing=store, publisher=publisher)
-        seen.add(part.window, landing=store)
-        loaded.suppressed += suppressed_in(part.window, landing=store)
+        with mended_by_repetition(part.window, landing=store):
+            report = normalize(part.window, profile=profile, landing=store)
+            _, outcomes = publish_landed(part.window, landing=store, publisher=publisher)
+            seen.add(part.window, landing=store)
+        loaded.suppressed += part.suppressed
         loaded.add(report, outcomes)
         loaded.resumed += part.walk is None
         loaded.requests += part.walk.requests if part.walk else 0

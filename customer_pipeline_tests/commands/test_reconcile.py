@@ -11,8 +11,10 @@ import pytest
 from dagster import validate_run_config
 
 from customer_pipeline import cli
+from customer_pipeline.commands.job import ANSWER_TIMEOUT, run_job
 from customer_pipeline.commands.reconcile import JOB, config
 from customer_pipeline.definitions import defs
+from customer_pipeline.instance.graphql import GraphQL
 
 RUN = "0123456789abcdef"
 
@@ -27,9 +29,13 @@ DIFFERENT = evaluation("1 customers differed.", success=False)
 
 
 class Webserver:
-    """Answers as Dagster does, by what is asked for: nothing is under way, and the run that is launched has ended."""
+    """Answers as Dagster does, by what is asked for: nothing is under way, and the run that is launched has ended.
 
-    def __init__(self, status: str, *events: dict[str, Any]) -> None:
+    Before it says so, it does not answer `away` times.
+    """
+
+    def __init__(self, status: str, *events: dict[str, Any], away: int = 0) -> None:
+        refusals = iter(range(away))
         repository = {"name": "r", "location": {"name": "l"}, "pipelines": [{"name": JOB}]}
         answers = {
             "runsOrError": {"runsOrError": {"results": []}},
@@ -44,8 +50,10 @@ class Webserver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 query = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))["query"]
-                body = orjson.dumps({"data": next(answers[name] for name in answers if name in query)})
-                self.send_response(200)
+                is_away = "logsForRun" in query and next(refusals, None) is not None
+                answer = None if is_away else next(answers[name] for name in answers if name in query)
+                body = orjson.dumps({"data": answer})
+                self.send_response(503 if is_away else 200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -97,6 +105,16 @@ def test_the_exit_code_says_whether_both_agree(
         assert cli.main(["reconcile", "--check", "--url", url]) == code
     output = capsys.readouterr()
     assert said in output.out + output.err
+
+
+def test_a_webserver_that_goes_away_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    waited: list[float] = []
+    with Webserver("SUCCESS", away=3).running() as url:
+        graphql = GraphQL(url, timeout=ANSWER_TIMEOUT)
+        assert run_job(graphql, JOB, config={}, wait=waited.append) == 0
+    assert len(waited) == 3
+    said = capsys.readouterr().out
+    assert said.count("asking again for 5 minutes") == said.count("the webserver answers again") == 1
 
 
 @pytest.mark.parametrize("share", ["2", "-0.1", "a tenth", "nan"])

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from customer_pipeline import steps
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.publisher import Publisher
@@ -15,6 +14,7 @@ from customer_pipeline.erasure import ledger
 from customer_pipeline.erasure.erase import ErasureUnfinished
 from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.landing.storage import Storage
+from customer_pipeline.steps import publication
 from customer_pipeline_tests.cache.states import KEYS, deletion, live
 from customer_pipeline_tests.erasure.world import VICTIM, WINDOWS, World, record, without
 from customer_pipeline_tests.landing.conftest import Place
@@ -102,7 +102,7 @@ def test_what_was_normalized_before_the_erasure_is_not_published_after_it(world:
     hash_ = world.enter()
     publisher = Publisher(world.connection, keys=KEYS)
 
-    rows, outcomes = steps.publish_landed(WINDOWS[2], landing=world.landing, publisher=publisher)
+    rows, outcomes = publication.publish_landed(WINDOWS[2], landing=world.landing, publisher=publisher)
 
     assert (rows, outcomes.total, outcomes.suppressed) == (2, 2, 1)
     world.erase(hash_)

@@ -14,7 +14,7 @@ from customer_pipeline.reconciliation.comparison import Comparison
 from customer_pipeline.reconciliation.errors import TooManyExtras
 from customer_pipeline.reconciliation.extras import Walked, allowed
 from customer_pipeline.reconciliation.kinds import Kind
-from customer_pipeline.reconciliation.seen import Seen
+from customer_pipeline.reconciliation.seen import CustomersSeen
 from customer_pipeline_tests.cache.states import KEYS, instant, live, version
 
 
@@ -35,7 +35,7 @@ def test_no_more_than_half_is_allowed_unless_somebody_says_so(cached: int, share
 
 
 def walked(*, started: int, end: int, seen: list[str]) -> Walked:
-    known = Seen()
+    known = CustomersSeen()
     known.add(seen)
     return Walked(started_at=instant(started), end=instant(end), seen=known, suppressions=Suppressions({}))
 

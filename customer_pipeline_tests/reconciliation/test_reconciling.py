@@ -5,9 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
+import orjson
 import pytest
 
-from customer_pipeline import steps, timestamps
+from customer_pipeline import timestamps
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.publisher import Outcomes, Publisher
@@ -17,6 +18,7 @@ from customer_pipeline.reconciliation.errors import LookupNotTrusted, TooManyExt
 from customer_pipeline.reconciliation.kinds import Kind
 from customer_pipeline.reconciliation.report import Reconciliation
 from customer_pipeline.sandbox.world import Settings
+from customer_pipeline.steps import publication
 from customer_pipeline_tests.reconciliation.conftest import CUSTOMERS
 from customer_pipeline_tests.reconciliation.scenes import KEYS, Scene, profile_of
 from customer_pipeline_tests.sandbox.running import RunningSandbox
@@ -267,6 +269,23 @@ def test_a_lookup_that_finds_nobody_is_not_believed(
     assert len(scene.cached()) == CUSTOMERS
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_customer_who_cannot_be_looked_up_stays_and_hinders_nobody_elses_deletion(scene: Scene, name: str) -> None:
+    document = orjson.loads(cast("bytes", scene.connection.get(KEYS.document("cus_00003"))))
+    version = "2026-11-01T00:00:00.000000Z/2026-11-01T00:00:00.000000Z"
+    scene.connection.set(KEYS.document(name), orjson.dumps({**document, "id": name, "version": version}))
+    scene.connection.zadd(KEYS.by_updated_at, {name: 1})
+    scene.delete("cus_00001", hard=True)
+
+    report = scene.reconcile()
+
+    assert found(report) == {"agrees": CUSTOMERS - 1, "extra": 1, "not_looked_up": 1}
+    assert report.samples[Kind.NOT_LOOKED_UP] == (name,)
+    assert report.outcomes == Outcomes(deleted=1)
+    assert "cannot be looked up" in report.said
+    assert scene.connection.exists(KEYS.document(name))
+
+
 def test_a_provider_that_fails_between_walk_and_lookup_deletes_nobody(scene: Scene) -> None:
     scene.delete("cus_00001", hard=True)
     scene.delete("cus_00002", hard=True)
@@ -342,7 +361,7 @@ def test_whom_the_guard_does_not_answer_for_is_an_error(scene: Scene) -> None:
             return super().publish(list(states)[1:])
 
     scene.create("new")
-    with pytest.raises(steps.PublicationIncomplete, match="1 customers were sent and 0 answered"):
+    with pytest.raises(publication.PublicationIncomplete, match="1 customers were sent and 0 answered"):
         scene.reconcile(publisher=Forgetful(scene.connection, keys=KEYS))
 
 

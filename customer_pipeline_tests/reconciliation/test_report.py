@@ -28,6 +28,7 @@ def report(*, check_only: bool = False, **counts: int) -> Reconciliation:
         (report(agrees=9), 0, True, "the cache agrees with the provider on 9 customers"),
         (report(check_only=True, agrees=5, ahead=2, awaited=1, missed_by_walk=1), 0, True, "agrees with the provider"),
         (report(missing=2, extra=1), 3, True, "3 customers differed (2 missing, 1 extra); published"),
+        (report(agrees=9, not_looked_up=2), 0, True, "9 customers; 2 that the walk did not find cannot be looked up"),
         (report(check_only=True, stale=1), 1, False, "1 customers differed (1 stale); nothing was published"),
     ],
 )

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from customer_pipeline import steps
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.loads import Loads
 from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.erasure.ledger import Ledger
-from customer_pipeline.landing.naming import COMPLETION
+from customer_pipeline.landing.errors import LandingError
+from customer_pipeline.landing.naming import BEGINNING, COMPLETION
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.errors import ProviderError, ProviderMisbehaved
@@ -25,8 +25,10 @@ from customer_pipeline.snapshot import loading
 from customer_pipeline.snapshot.completion import CacheLoader
 from customer_pipeline.snapshot.loading import Loaded, Progress, whole_of
 from customer_pipeline.snapshot.walking import walk_parts
+from customer_pipeline.steps import datasets, ingestion, normalization, publication
 from customer_pipeline.timestamps import format_instant, now, parse_instant
 from customer_pipeline.windows import Window, floor
+from customer_pipeline_tests.landing.damage import damage_a_page, path_of
 from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
 
 KEYS = CacheKeys()
@@ -150,6 +152,117 @@ def test_a_load_that_the_provider_cuts_off_goes_on_where_it_stopped(deployment: 
     assert deployment.ids() == deployment.living(until=loaded.as_of)
 
 
+def interrupted(deployment: Deployment, *, after: int = 3) -> tuple[LandingStore, Window]:
+    """Load until some parts are published; return where they are, and the one that was published last."""
+    newest: list[Window] = []
+
+    def kill(progress: Progress) -> None:
+        newest.append(progress.newest)
+        if progress.parts == after:
+            raise Killed
+
+    with pytest.raises(Killed):
+        deployment.load(kill)
+    (as_of,) = deployment.landing.snapshots()
+    return deployment.landing.snapshot(as_of), newest[-1]
+
+
+def test_a_part_whose_rows_are_damaged_costs_one_more_try_and_is_read_again_alone(deployment: Deployment) -> None:
+    store, part = interrupted(deployment)
+    damage_a_page(store, datasets.RAW_CUSTOMERS, part, column="record")
+    known = len(store.landed(datasets.RAW_CUSTOMERS))
+
+    with pytest.raises(LandingError, match="damaged, so it was removed") as caught:
+        deployment.load()
+    assert caught.value.transient
+    assert part not in store.landed(datasets.RAW_CUSTOMERS)
+    loaded = deployment.load()
+
+    assert loaded.resumed == known - 1
+    assert loaded.as_of is not None
+    assert deployment.ids() == deployment.living(until=loaded.as_of)
+
+
+@pytest.mark.parametrize("dataset", [datasets.CUSTOMERS, datasets.QUARANTINED_CUSTOMERS])
+def test_what_was_made_from_a_part_is_made_again_when_it_is_damaged(deployment: Deployment, dataset: str) -> None:
+    store, part = interrupted(deployment)
+    if dataset == datasets.CUSTOMERS:
+        damage_a_page(store, dataset, part, column="name")
+    else:
+        path_of(store, dataset, part).write_bytes(b"damaged")
+    known = len(store.landed(datasets.RAW_CUSTOMERS))
+
+    loaded = deployment.load()
+
+    assert loaded.resumed == known
+    assert loaded.as_of is not None
+    assert deployment.ids() == deployment.living(until=loaded.as_of)
+    for each in datasets.LANDED:
+        assert sum(batch.num_rows for batch in store.read(each, part)) == store.require(each, part).rows
+
+
+def test_a_cache_that_is_lost_beside_a_damaged_part_costs_one_more_try(deployment: Deployment) -> None:
+    def harm(progress: Progress) -> None:
+        if progress.parts == 3:
+            with deployment.valkey.client() as client:
+                client.flushall()
+            (as_of,) = deployment.landing.snapshots()
+            damage_a_page(deployment.landing.snapshot(as_of), datasets.CUSTOMERS, progress.newest, column="name")
+
+    with pytest.raises(LandingError, match="damaged, so it was removed") as caught:
+        deployment.load(harm)
+    assert caught.value.transient
+    loaded = deployment.load()
+
+    assert loaded.resumed == loaded.parts
+    assert loaded.as_of is not None
+    assert deployment.ids() == deployment.living(until=loaded.as_of)
+
+
+@pytest.mark.parametrize("note", [BEGINNING, COMPLETION])
+def test_a_damaged_note_about_a_load_hinders_no_other(deployment: Deployment, note: str) -> None:
+    if note == BEGINNING:
+        store, _ = interrupted(deployment)
+    else:
+        loaded = deployment.load()
+        assert loaded.as_of is not None
+        store = deployment.landing.snapshot(loaded.as_of)
+    (whole,) = store.landed(note)
+    path_of(store, note, whole).write_bytes(b"damaged")
+
+    assert deployment.load().resumed == 0
+
+
+def test_the_parts_of_a_reconciliation_are_taken_for_no_load(deployment: Deployment) -> None:
+    loaded = deployment.load()
+    walked = Window(deployment.profile.snapshot.earliest, now() - deployment.profile.lookback)
+    with deployment.client() as client:
+        next(walk_parts(walked, clients=[client], landing=deployment.landing.snapshot(walked.end), most_rows=100))
+    assert deployment.landing.snapshots() == [loaded.as_of, walked.end]
+
+    again = deployment.loader().from_landing(deployment.profile, fit=lambda _: True)
+
+    assert (again.parts, again.as_of) == (loaded.parts, loaded.as_of)
+    assert whole_of(deployment.profile, landing=deployment.landing, now=now()).end > walked.end
+
+
+def test_what_is_damaged_is_left_out_of_what_is_loaded_from_landing(deployment: Deployment) -> None:
+    loaded = deployment.load()
+    assert loaded.as_of is not None
+    store = deployment.landing.snapshot(loaded.as_of)
+    part = max(store.landed(datasets.RAW_CUSTOMERS), key=lambda one: store.require(datasets.RAW_CUSTOMERS, one).rows)
+    damage_a_page(store, datasets.RAW_CUSTOMERS, part, column="record")
+    with deployment.valkey.client() as client:
+        client.flushall()
+
+    again = deployment.loader().from_landing(deployment.profile, fit=lambda _: True)
+
+    assert (again.as_of, again.parts) == (None, loaded.parts - 1)
+    assert deployment.ids()
+    assert deployment.loads.read().as_of is None
+    assert deployment.coverage.read() == []
+
+
 def test_a_walk_by_another_profile_is_not_gone_on_with(deployment: Deployment) -> None:
     def kill(_: Progress) -> None:
         raise Killed
@@ -203,7 +316,7 @@ def test_what_is_not_to_be_believed_is_no_load(deployment: Deployment) -> None:
 def test_a_provider_that_states_more_than_it_gives_is_refused(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading.Seen, "count", 1)
+    monkeypatch.setattr(loading.RecordsSeen, "count", 1)
 
     with pytest.raises(ProviderMisbehaved, match="1 records were found, and the provider states"):
         deployment.load()
@@ -221,9 +334,9 @@ def test_a_newer_state_that_a_window_published_meanwhile_stays(deployment: Deplo
         at = format_instant(window.end - timedelta(seconds=1))
         deployment.sandbox.control("PUT", f"customers/{edited}", body={"company": {"name": "Newer"}}, updated_at=at)
         with deployment.client() as client:
-            steps.ingest(window, client=client, landing=deployment.landing)
-        steps.normalize(window, profile=deployment.profile, landing=deployment.landing)
-        steps.publish_landed(window, landing=deployment.landing, publisher=deployment.publisher)
+            ingestion.ingest(window, client=client, landing=deployment.landing)
+        normalization.normalize(window, profile=deployment.profile, landing=deployment.landing)
+        publication.publish_landed(window, landing=deployment.landing, publisher=deployment.publisher)
 
     deployment.load(publish_a_window)
 
@@ -282,8 +395,8 @@ def test_an_erased_customer_is_not_loaded_and_the_rest_counts_as_everything(depl
     store = deployment.landing.snapshot(loaded.as_of)
     landed = {
         id_
-        for part in store.landed(steps.RAW_CUSTOMERS)
-        for batch in store.read(steps.RAW_CUSTOMERS, part, columns=["id"])
+        for part in store.landed(datasets.RAW_CUSTOMERS)
+        for batch in store.read(datasets.RAW_CUSTOMERS, part, columns=["id"])
         for id_ in batch["id"].to_pylist()
     }
     assert erased not in landed
