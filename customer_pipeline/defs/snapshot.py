@@ -13,7 +13,7 @@ from customer_pipeline.snapshot.division import described
 from customer_pipeline.snapshot.loading import Loaded
 
 MOST_AT_ONCE = 8
-AGAIN = "the load is tried again by itself, later each time, and goes on where it stopped"
+AGAIN = "the load is tried again by itself, later each time; after an interruption it goes on where it stopped"
 
 customer_snapshot = dg.AssetSpec(
     "customer_snapshot",

@@ -20,7 +20,7 @@ from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.snapshot.errors import LoadRefused
-from customer_pipeline.snapshot.loading import Loaded, Progress, begun, load, note, whole_of
+from customer_pipeline.snapshot.loading import Loaded, Progress, begun, forsake, load, note, whole_of
 from customer_pipeline.snapshot.walking import mended_by_repetition
 from customer_pipeline.steps.datasets import RAW_CUSTOMERS
 from customer_pipeline.steps.normalization import Normalized, normalize
@@ -86,13 +86,16 @@ class CacheLoader:
             CacheError: if the cache cannot be written, or is lost again and again.
         """
         token = self._loads.begin()
-        whole = whole_of(clients[0].profile, landing=self._landing, now=now())
-        loaded = load(whole, clients=clients, landing=self._landing, publisher=self._publisher, said=self._said)
-        accept(loaded)
-        before = self._customers_before()
-        if not accept_fewer and (not loaded.fetched or loaded.fetched < FEWEST_SHARE * before):
-            raise LoadRefused(found=loaded.fetched, before=before)
+        whole = whole_of(clients[0], landing=self._landing, now=now())
         store = self._landing.snapshot(whole.end)
+        loaded = load(whole, clients=clients, landing=self._landing, publisher=self._publisher, said=self._said)
+        try:
+            accept(loaded)
+            if not accept_fewer:
+                self._require_enough(loaded.customers)
+        except Exception:
+            forsake(store, whole)
+            raise
 
         def publish_again() -> None:
             for part in store.landed(RAW_CUSTOMERS):
@@ -100,11 +103,16 @@ class CacheLoader:
                     publish_landed(part, landing=store, publisher=self._publisher)
 
         self._finish(token, covered=[whole], as_of=whole.end, source="provider", publish_again=publish_again)
-        note(store, COMPLETION, whole, facts={"customers": loaded.fetched, "parts": loaded.parts})
+        note(store, COMPLETION, whole, facts={"customers": loaded.customers, "parts": loaded.parts})
         return loaded
 
+    def _require_enough(self, customers: int) -> None:
+        before = self._customers_before()
+        if not customers or customers < FEWEST_SHARE * before:
+            raise LoadRefused(found=customers, before=before)
+
     def _customers_before(self) -> int:
-        """Return how many records the last load had; 0 where there was none."""
+        """Return how many different records the last load had; 0 where there was none."""
         for as_of in reversed(self._landing.snapshots()):
             store = self._landing.snapshot(as_of)
             for whole in store.landed(COMPLETION):

@@ -14,6 +14,7 @@ from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.loads import Loads
 from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline.erasure.erase import Erasure, Stores
 from customer_pipeline.erasure.ledger import Ledger
 from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.landing.naming import BEGINNING, COMPLETION
@@ -23,6 +24,7 @@ from customer_pipeline.provider.errors import ProviderError, ProviderMisbehaved
 from customer_pipeline.provider.profile import Profile, load_profile
 from customer_pipeline.snapshot import loading
 from customer_pipeline.snapshot.completion import CacheLoader
+from customer_pipeline.snapshot.errors import LoadRefused
 from customer_pipeline.snapshot.loading import Loaded, Progress, whole_of
 from customer_pipeline.snapshot.walking import walk_parts
 from customer_pipeline.steps import datasets, ingestion, normalization, publication
@@ -71,6 +73,10 @@ class Deployment:
         finally:
             for each in opened:
                 each.close()
+
+    def whole(self, at: datetime) -> Window:
+        with self.client() as client:
+            return whole_of(client, landing=self.landing, now=at)
 
     def ids(self) -> set[str]:
         with self.valkey.client() as client:
@@ -243,7 +249,7 @@ def test_the_parts_of_a_reconciliation_are_taken_for_no_load(deployment: Deploym
     again = deployment.loader().from_landing(deployment.profile, fit=lambda _: True)
 
     assert (again.parts, again.as_of) == (loaded.parts, loaded.as_of)
-    assert whole_of(deployment.profile, landing=deployment.landing, now=now()).end > walked.end
+    assert deployment.whole(now()).end > walked.end
 
 
 def test_what_is_damaged_is_left_out_of_what_is_loaded_from_landing(deployment: Deployment) -> None:
@@ -274,6 +280,86 @@ def test_a_walk_by_another_profile_is_not_gone_on_with(deployment: Deployment) -
     assert deployment.load().resumed == 0
 
 
+def test_a_walk_of_another_provider_is_not_gone_on_with(deployment: Deployment, tmp_path: Path) -> None:
+    interrupted(deployment)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with SandboxServer(elsewhere, "--customers", "400", "--changes-per-minute", "0", "--seed", "9") as other:
+        deployment.sandbox = other
+
+        assert deployment.load().resumed == 0
+
+
+@pytest.mark.parametrize("fault", ["half_200", "empty_200"])
+def test_what_was_not_believed_is_not_gone_on_with(deployment: Deployment, fault: str) -> None:
+    before = deployment.load()
+    with deployment.valkey.client() as client:
+        client.flushall()
+    deployment.sandbox.control("POST", f"faults/{fault}")
+    with pytest.raises(LoadRefused):
+        deployment.load()
+    deployment.sandbox.control("DELETE", "faults")
+
+    loaded = deployment.load()
+
+    assert (loaded.resumed, loaded.customers) == (0, before.customers)
+    assert loaded.as_of is not None
+    assert deployment.ids() == deployment.living(until=loaded.as_of)
+
+
+def add_an_old_one(deployment: Deployment, part: Window, _: Path) -> str:
+    """Let the provider have one more customer who was updated in a part that has landed."""
+    at = format_instant(part.start + (part.end - part.start) / 2)
+    deployment.sandbox.control("POST", "customers", body={"id": "backdated"}, updated_at=at)
+    return "backdated"
+
+
+def erase_one(deployment: Deployment, part: Window, folder: Path) -> str:
+    """Erase a customer of a part that has landed."""
+    (as_of,) = deployment.landing.snapshots()
+    store = deployment.landing.snapshot(as_of)
+    victim = str(next(store.read(datasets.CUSTOMERS, part, columns=["id"]))["id"][0])
+    stores = Stores(
+        landing_uri=folder.as_uri(), connection=deployment.connection, keys=KEYS, mapping=deployment.profile
+    )
+    hash_ = stores.ledger.enter(victim, by="me")
+    Erasure(stores, hash_, customer_id=victim).run(under_way=set, wait=lambda _: None, by="me")
+    return victim
+
+
+@pytest.mark.parametrize("change", [add_an_old_one, erase_one])
+def test_what_has_changed_behind_an_interrupted_walk_costs_one_more_try(
+    deployment: Deployment, change: Callable[[Deployment, Window, Path], str], tmp_path: Path
+) -> None:
+    _, part = interrupted(deployment)
+    changed = change(deployment, part, tmp_path)
+    try:
+        with pytest.raises(ProviderMisbehaved, match="the next try walks them all anew"):
+            deployment.load()
+
+        loaded = deployment.load()
+
+        assert loaded.resumed == 0
+        assert loaded.as_of is not None
+        assert (changed in deployment.ids()) == (change is add_an_old_one)
+        assert deployment.ids() | {changed} == deployment.living(until=loaded.as_of) | {changed}
+    finally:
+        if change is add_an_old_one:
+            deployment.sandbox.control("DELETE", f"customers/{changed}", hard="1")
+
+
+def test_customers_that_pages_repeat_are_counted_once(deployment: Deployment) -> None:
+    counts = []
+    for size in (190, 20):
+        content = deployment.profile.model_dump()
+        content["pagination"] |= {"size": size}
+        deployment.profile = Profile.model_validate(content)
+        loaded = deployment.load()
+        counts.append(loaded.customers)
+
+    assert counts == [len(deployment.sandbox.truth())] * 2
+
+
 def test_a_walk_that_stopped_long_ago_is_begun_anew(deployment: Deployment) -> None:
     def kill(_: Progress) -> None:
         raise Killed
@@ -282,8 +368,8 @@ def test_a_walk_that_stopped_long_ago_is_begun_anew(deployment: Deployment) -> N
         deployment.load(kill)
     (as_of,) = deployment.landing.snapshots()
 
-    soon = whole_of(deployment.profile, landing=deployment.landing, now=as_of + timedelta(hours=23))
-    late = whole_of(deployment.profile, landing=deployment.landing, now=as_of + timedelta(hours=25))
+    soon = deployment.whole(as_of + timedelta(hours=23))
+    late = deployment.whole(as_of + timedelta(hours=25))
 
     assert soon.end == as_of
     assert late.end == as_of + timedelta(hours=25) - deployment.profile.lookback
