@@ -6,7 +6,8 @@ from customer_pipeline.alerts.messages import Message
 ERASURE = "customer_erasure"
 _NEXT = {
     "customer_bootstrap": (
-        "The load is tried again by itself, after an hour at the latest; after an interruption it goes on where it stopped."
+        "The load is tried again by itself, after an hour at the latest; after an interruption it goes on where it "
+        "stopped."
     ),
     "customer_reconciliation": (
         "customer_reconciliation_schedule tries again, once a day where it is on; at once: customer-pipeline reconcile."
