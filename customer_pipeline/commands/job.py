@@ -26,7 +26,7 @@ def run_job(
     tags: Mapping[str, str] | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Start a run of a job, or go on watching the one that is under way; return the exit code of its outcome.
+    """Start a run of a job, or go on watching one with the same tags; return the exit code of its outcome.
 
     A run of which an asset check did not pass has not succeeded.
 
@@ -34,11 +34,11 @@ def run_job(
         graphql: of the webserver.
         job: its name.
         config: the run config, where a run is started.
-        tags: of that run.
+        tags: of that run; one that is under way with others does something else.
         wait: waits for so many seconds.
     """
     try:
-        run = job_runs.unfinished(graphql, job)
+        run = job_runs.unfinished(graphql, job, tags=tags)
         if run:
             say(f"run {run.id[:8]} of {job} is under way: watching it")
         else:

@@ -58,14 +58,14 @@ class JobRun:
         return self.status in FAILED
 
 
-def unfinished(graphql: GraphQL, job: str) -> JobRun | None:
-    """Return the newest run of a job that has not ended.
+def unfinished(graphql: GraphQL, job: str, *, tags: Mapping[str, str] | None = None) -> JobRun | None:
+    """Return the newest run of a job, with these tags among others, that has not ended.
 
     Raises:
         WebserverError: if the webserver does not answer.
     """
-    variables = {"filter": {"pipelineName": job, "statuses": sorted(QUEUED | UNDER_WAY)}}
-    found = graphql.ask(_RUNS, variables)["runsOrError"]["results"]
+    runs = {"pipelineName": job, "statuses": sorted(QUEUED | UNDER_WAY), "tags": _tags(tags)}
+    found = graphql.ask(_RUNS, {"filter": runs})["runsOrError"]["results"]
     return JobRun(id=found[0]["runId"], status=found[0]["status"]) if found else None
 
 
@@ -90,8 +90,7 @@ def launch(graphql: GraphQL, job: str, *, config: Mapping[str, Any], tags: Mappi
         "repositoryName": found[0]["name"],
         "pipelineName": job,
     }
-    metadata = {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]}
-    params = {"selector": selector, "runConfigData": config, "executionMetadata": metadata}
+    params = {"selector": selector, "runConfigData": config, "executionMetadata": {"tags": _tags(tags)}}
     answer = graphql.ask(_LAUNCH, {"params": params})["launchRun"]
     if answer["__typename"] != "LaunchRunSuccess":
         messages = "; ".join(error["message"] for error in answer.get("errors", []))
@@ -132,6 +131,10 @@ def look(graphql: GraphQL, run: JobRun) -> JobRun:
         failed_checks=tuple(failed_checks),
         cursor=cursor,
     )
+
+
+def _tags(tags: Mapping[str, str] | None) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in (tags or {}).items()]
 
 
 def page(run: JobRun) -> str:
