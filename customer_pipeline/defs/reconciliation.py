@@ -71,7 +71,7 @@ def reconcile_customers(
     context.log.info("%s", report.said)
     metadata = _metadata_of(report, walking, points=_points(context.instance, report))
     context.log_event(dg.AssetMaterialization(customer_reconciliation.key, metadata=metadata))
-    verdict = _verdict(report.said, agrees=report.agrees, differences=report.differences)
+    verdict = _verdict(report.said, agrees=report.agrees, check_only=report.check_only, differences=report.differences)
     context.log_event(verdict.evaluation())  # type: ignore[arg-type]  # recorded all the same
 
 
@@ -102,19 +102,23 @@ customer_reconciliation_schedule = dg.ScheduleDefinition(
 @dg.asset_check(
     asset=customer_reconciliation.key,
     description="Every customer of the provider is in the cache as it is there, and nobody else, as of the newest "
-    "reconciliation. What differed and was published agrees; with check_only it does not.",
+    "reconciliation. What differed and was published agrees; with check_only it does not, nor does what is older at "
+    "the provider than in the cache.",
 )
 def cache_agrees_with_provider(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     """Repeat what the newest reconciliation found; the job reports it by itself."""
     for _, shown in history.reconciliations(context.instance, limit=1):
         agrees = shown.get("agrees_now") == "true"
-        return _verdict(str(shown["summary"]), agrees=agrees, differences=int(str(shown["differences"]))).result()
+        check_only = shown.get("check_only") == "true"
+        differences = int(str(shown["differences"]))
+        return _verdict(str(shown["summary"]), agrees=agrees, check_only=check_only, differences=differences).result()
     return dg.AssetCheckResult(
         passed=False, severity=dg.AssetCheckSeverity.WARN, description="Nothing was reconciled yet."
     )
 
 
-def _verdict(said: str, *, agrees: bool, differences: int) -> Verdict:
+def _verdict(said: str, *, agrees: bool, check_only: bool, differences: int) -> Verdict:
+    mended_by = "Reconcile without check_only, and look" if check_only else "Do what the summary says: look"
     return Verdict(
         check="cache_agrees_with_provider",
         asset="customer_reconciliation",
@@ -122,7 +126,7 @@ def _verdict(said: str, *, agrees: bool, differences: int) -> Verdict:
         description=f"{said[:1].upper()}{said[1:]}.",
         metadata={
             "differences": differences,
-            "what_next": "Nothing." if agrees else "Reconcile without check_only, and look at the sample.",
+            "what_next": "Nothing." if agrees else f"{mended_by} at the sample.",
         },
     )
 

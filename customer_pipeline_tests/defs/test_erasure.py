@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from types import SimpleNamespace
 from typing import cast
 
@@ -113,10 +114,12 @@ def test_a_reconciliation_that_began_before_is_waited_for_and_shows_the_customer
     has_read, is_waiting = threading.Event(), threading.Event()
     compare = Comparison.add
 
-    def compare_once_the_erasure_waits(comparison: Comparison, states: Sequence[State]) -> None:
+    def compare_once_the_erasure_waits(
+        comparison: Comparison, states: Sequence[State], *, started_at: datetime
+    ) -> None:
         has_read.set()
         is_waiting.wait(timeout=30)
-        compare(comparison, states)
+        compare(comparison, states, started_at=started_at)
 
     def wait(_: float) -> None:
         is_waiting.set()

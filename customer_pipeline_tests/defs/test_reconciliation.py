@@ -94,6 +94,32 @@ def test_the_check_repeats_what_the_newest_reconciliation_found(deployment: Depl
     assert repeated(deployment.instance).passed
 
 
+def test_what_is_older_at_the_provider_fails_the_check_until_a_person_has_decided(
+    deployment: Deployment, valkey: ValkeyServer
+) -> None:
+    reconcile(deployment)
+    with valkey.client() as client:
+        (name,) = (one.decode() for one in cast("list[bytes]", client.zrange("customers:by_updated_at", 0, 0)))
+        document = cast("bytes", client.get(f"customer:{{{name}}}"))
+        fetched_at = document[40:67]
+        client.set(f"customer:{{{name}}}", document[:12] + fetched_at + b"/" + fetched_at + document[67:])
+
+    found = reconcile(deployment)
+
+    assert found.success
+    assert not verdict(found).passed
+    assert "customer:{ID}:tombstone" in (verdict(found).description or "")
+    assert "Do what the summary says" in str(verdict(found).metadata["what_next"].value)
+    assert ("older_at_provider", name) in sample(found)
+    assert (shown(found)["older_at_provider"], shown(found)["agrees_now"]) == (1, "false")
+    assert repeated(deployment.instance).description == verdict(found).description
+
+    with valkey.client() as client:
+        client.delete(f"customer:{{{name}}}", f"customer:{{{name}}}:tombstone")
+    assert verdict(reconcile(deployment)).passed
+    assert verdict(reconcile(deployment, check_only=True)).passed
+
+
 @pytest.mark.parametrize("fault", ["half_200", "empty_200"])
 def test_a_provider_that_hides_its_customers_stops_the_run_in_one_sentence(
     deployment: Deployment, sandbox: SandboxServer, valkey: ValkeyServer, fault: str

@@ -27,18 +27,6 @@ from customer_pipeline_tests.servers import ValkeyServer
 NO_LOOKUP = profile_of(lookup=None)
 
 
-@pytest.fixture(params=["with a lookup", "by a second walk"])
-def each_scene(
-    request: pytest.FixtureRequest, provider: RunningSandbox, connection: Connection, tmp_path: Path
-) -> Scene:
-    """A profile that names a lookup, then one that does not."""
-    profile = profile_of() if request.param == "with a lookup" else NO_LOOKUP
-    scene = Scene(provider, connection, tmp_path, profile=profile)
-    scene.reconcile()
-    scene.walks = 0
-    return scene
-
-
 def found(report: Reconciliation) -> dict[str, int]:
     return {kind.value: count for kind, count in report.counts.items() if count}
 

@@ -128,7 +128,7 @@ def test_a_part_that_is_damaged_before_it_was_compared_makes_the_run_try_again(
     with client(scene.sandbox) as opened:
         walk = full_walk([opened], landing=LandingStore((tmp_path / "own").as_uri()), walking=Walking())
         with closing(damaged(walk)) as parts, pytest.raises(LandingError, match="damaged") as caught:
-            comparison.add_parts(parts, landing=walk.landing)
+            comparison.add_parts(parts, landing=walk.landing, started_at=walk.started_at)
     assert caught.value.transient
 
 
