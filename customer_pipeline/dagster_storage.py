@@ -130,7 +130,7 @@ class Search:
                 continue
             try:
                 with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                    if tells(pattern, content):
+                    if tells(pattern.finditer(content)):
                         self.traces[f"{name}: {path}"] += 1
             except OSError as error:
                 self.unsearched.append(f"{path} ({type(error).__name__})")
@@ -146,7 +146,7 @@ class Search:
             self.unsearched.append(f"the event log of run {run} ({type(error).__name__})")
 
     def _look(self, value: Any, *, where: str, run: str | None) -> None:
-        if tells(self.pattern, str(value)):
+        if tells(self.pattern.finditer(str(value))):
             self.traces[where] += 1
             if run:
                 self.runs.add(run)

@@ -1,7 +1,7 @@
 """Where a text that Dagster keeps tells of an id, and where it holds a number of Dagster's own instead."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import AnyStr
 
 from customer_pipeline.erasure.target import forms, is_number, mention
@@ -37,6 +37,6 @@ def telling(texts: Sequence[str]) -> re.Pattern[str]:
     return re.compile(f"{_OWN_TAG}|{_LOG_KEY}|{_PID}|(?P<{_TOLD}>{whole})")
 
 
-def tells(pattern: re.Pattern[AnyStr], text: AnyStr) -> bool:
-    """Return whether a text tells of the id that a pattern of `telling` was made of."""
-    return any(match[_TOLD] is not None for match in pattern.finditer(text))
+def tells(found: Iterable[re.Match[AnyStr]]) -> bool:
+    """Return whether one of the matches of a pattern of `telling` tells of the id."""
+    return any(match[_TOLD] is not None for match in found)
