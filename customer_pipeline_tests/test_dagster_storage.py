@@ -5,11 +5,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickData, TickStatus
 
 from customer_pipeline.dagster_storage import Search
+from customer_pipeline.dagster_texts import telling
+from customer_pipeline.reported_samples import sample_of
 
 NAME = "cus_00001"
 
@@ -60,6 +65,74 @@ def test_an_id_within_another_is_not_found(either_instance: dg.DagsterInstance) 
 def test_an_id_is_found_as_json_writes_it(either_instance: dg.DagsterInstance, who: str) -> None:
     run = tell(either_instance, who)
     assert found(either_instance, who).runs == {run}
+
+
+@dg.asset(code_version="1")
+def customers_by_hand(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    told = context.run.tags.get("told")
+    metadata: dict[str, Any] = {"rows": 42, "plot": dg.MetadataValue.md("<svg width='42'/>")}
+    return dg.MaterializeResult(metadata=metadata | ({"who": told} if told else {}))
+
+
+@dg.asset(deps=[customers_by_hand])
+def customers_of_others() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata={"sample": sample_of([("missing", ["604801"])])})
+
+
+def materialize(instance: dg.DagsterInstance, **tags: str) -> str:
+    own = {"dagster/priority": "1", "dagster/max_runtime": "604800", "customer_pipeline/failure": "42"}
+    assets = [customers_by_hand, customers_of_others]
+    return dg.materialize(assets, instance=instance, tags=own | tags).run_id
+
+
+@pytest.mark.parametrize("who", ["1", "42", "604800", pytest.param(str(os.getpid()), id="process")])
+def test_a_number_is_not_taken_for_an_id_in_ordinary_runs(either_instance: dg.DagsterInstance, who: str) -> None:
+    for _ in range(3):
+        materialize(either_instance)
+    tick = TickData(
+        instigator_origin_id="origin",
+        instigator_name="heal_gaps",
+        instigator_type=InstigatorType.SENSOR,
+        status=TickStatus.SUCCESS,
+        timestamp=1.0,
+        run_ids=[],
+        selector_id="selector",
+        log_key=["__repository__", "heal_gaps", who],
+    )
+    either_instance.create_tick(tick)
+
+    search = found(either_instance, who)
+
+    assert dict(search.traces) == {}
+    assert search.unsearched == []
+
+
+@pytest.mark.parametrize("who", ["1", "42", "604800"])
+@pytest.mark.parametrize("tag", ["team", "told"])
+def test_a_number_that_is_the_value_of_a_person_s_tag_or_metadata_is_found(
+    either_instance: dg.DagsterInstance, who: str, tag: str
+) -> None:
+    materialize(either_instance)
+    run = materialize(either_instance, **{tag: who})
+
+    search = found(either_instance, who)
+
+    assert search.runs == {run}
+    assert {"runs: runs", "runs: run_tags"} <= search.traces.keys()
+    assert any("event" in place for place in search.traces) is (tag == "told")
+
+
+def test_a_number_in_a_sample_is_found(either_instance: dg.DagsterInstance) -> None:
+    run = materialize(either_instance)
+    assert found(either_instance, "604801").runs == {run}
+
+
+def test_the_definitions_of_jobs_are_left_out_of_the_search(either_instance: dg.DagsterInstance) -> None:
+    materialize(either_instance)
+    numbers = [str(number) for number in range(1, 100)]
+    search = Search(telling(numbers), numbers)
+    search.instance(either_instance)
+    assert (dict(search.traces), search.unsearched) == ({}, [])
 
 
 def test_of_a_run_that_is_deleted_the_compute_log_is_left() -> None:

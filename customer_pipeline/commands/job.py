@@ -9,7 +9,7 @@ from customer_pipeline.commands.output import complain, say
 from customer_pipeline.instance import job_runs
 from customer_pipeline.instance.graphql import GraphQL, WebserverError, WebserverUnreachable
 from customer_pipeline.instance.job_runs import JobRun
-from customer_pipeline.instance.watching import ContactLost, watch
+from customer_pipeline.instance.watching import QUEUE_PATIENCE, ContactLost, watch
 from customer_pipeline.timestamps import now
 
 FAILED = 1
@@ -61,6 +61,7 @@ def run_job(
 
 def _watched(graphql: GraphQL, job: str, run: JobRun, *, wait: Callable[[float], None]) -> int:
     seen = run
+    is_queue_told = False
 
     def look() -> JobRun:
         return job_runs.look(graphql, seen)
@@ -69,6 +70,9 @@ def _watched(graphql: GraphQL, job: str, run: JobRun, *, wait: Callable[[float],
         for seen in watch(look, say=say, wait=wait, clock=now):
             for line in seen.lines:
                 say(line)
+            if seen.queued and seen.created and not is_queue_told and now() - seen.created >= QUEUE_PATIENCE:
+                say(f"queued since {seen.created:%H:%M:%S}Z: does the daemon run? `customer-pipeline status` tells")
+                is_queue_told = True
     except ContactLost as error:
         return complain(
             f"{error}. The run goes on: once the webserver is back, the same command watches it again",

@@ -8,6 +8,8 @@ from customer_pipeline.instance.graphql import WebserverError
 
 POLL_SECONDS = 2.0
 PATIENCE = timedelta(minutes=5)
+# How long a run that nothing holds up may be queued.
+QUEUE_PATIENCE = timedelta(seconds=60)
 
 
 class ContactLost(Exception):  # noqa: N818 -- says what happened

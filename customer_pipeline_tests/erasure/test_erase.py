@@ -69,6 +69,16 @@ def test_an_erased_customer_is_nowhere_and_everybody_else_is_as_before(
     assert (erased.temporaries, erased.mentions, erased.other_keys) == (2, 1, [])
 
 
+@pytest.mark.parametrize("name", ["{3F2504E0-4F89-11D3-9A0C-0305E82C3301}", "a}", "a}}", "x}:tombstone"])
+def test_an_id_with_braces_is_found_by_its_hash_alone(world: World, name: str) -> None:
+    Publisher(world.connection, keys=KEYS).publish([live(name, 1, 1)])
+    assert world.erase(world.enter(name)).found == {"documents": 1, "index_entries": 1}
+
+    Publisher(world.connection, keys=KEYS).publish([deletion(name, 2, 2)])
+    assert world.erase(world.enter(name)).found == {"tombstones": 1}
+    assert world.cache().values == {}
+
+
 def test_a_replay_of_every_window_does_not_bring_the_customer_back(world: World) -> None:
     world.begin()
     world.erase(world.enter())
