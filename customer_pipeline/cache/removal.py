@@ -60,9 +60,11 @@ def ids(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]]:
     Raises:
         CacheError: if the cache cannot be read.
     """
-    start, ends = f"{keys.prefix}:{{", ("}", "}:tombstone")
+    start, tombstone = f"{keys.prefix}:{{", "}:tombstone"
     for names in _scanned(connection, f"{_quoted(keys.prefix)}:{{*"):
-        yield [name.removesuffix(ends[1]).removesuffix(ends[0]).removeprefix(start) for name in names]
+        # One end alone: an id may end in a brace itself.
+        ends = (tombstone if name.endswith(tombstone) else "}" for name in names)
+        yield [name.removesuffix(end).removeprefix(start) for name, end in zip(names, ends, strict=True)]
     yield from _members(connection, keys.by_updated_at)
 
 

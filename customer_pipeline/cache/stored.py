@@ -5,7 +5,7 @@ from itertools import islice
 from typing import NamedTuple, cast
 
 from customer_pipeline.cache.connection import Connection
-from customer_pipeline.cache.errors import CLIENT_ERRORS, explain
+from customer_pipeline.cache.errors import CLIENT_ERRORS, explain, not_utf8
 from customer_pipeline.cache.exchange import exchange
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.timestamps import CONTRACT_LENGTH, parse_instant
@@ -105,14 +105,14 @@ def scan_index(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]
     Whoever is in it from beginning to end comes, perhaps twice; whoever comes or goes meanwhile may come.
 
     Raises:
-        CacheError: if it cannot be read.
+        CacheError: if it cannot be read, or an id is not UTF-8.
     """
     cursor: int | bytes = 0
     while True:
         (reply,) = exchange(connection, [("ZSCAN", keys.by_updated_at, int(cursor), "COUNT", _CHUNK)])
         cursor, members = cast("tuple[int | bytes, list[tuple[bytes, float]]]", reply)
         if members:
-            yield [member.decode() for member, _ in members]
+            yield [_text_of(member, f"the member {member!r} of {keys.by_updated_at}") for member, _ in members]
         if int(cursor) == 0:
             return
 
@@ -123,15 +123,22 @@ def scan_documents(connection: Connection, *, keys: CacheKeys) -> Iterator[list[
     The server goes through all of its keys for it.
 
     Raises:
-        CacheError: if it cannot be read.
+        CacheError: if it cannot be read, or an id is not UTF-8.
     """
     first = len(keys.document("").encode()) - 1
     found = connection.scan_iter(match=keys.documents, count=_CHUNK)
     while True:
         try:
-            chunk = [cast("bytes", key)[first:-1].decode() for key in islice(found, _CHUNK)]
+            chunk = [cast("bytes", key) for key in islice(found, _CHUNK)]
         except CLIENT_ERRORS as error:
             raise explain(error) from None
         if not chunk:
             return
-        yield chunk
+        yield [_text_of(key[first:-1], f"the key {key!r}") for key in chunk]
+
+
+def _text_of(customer_id: bytes, place: str) -> str:
+    try:
+        return customer_id.decode()
+    except UnicodeDecodeError:
+        raise not_utf8(place) from None
