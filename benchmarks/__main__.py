@@ -11,12 +11,13 @@ from benchmarks.bench import Bench, Sizes
 from benchmarks.loading import loading
 from benchmarks.memory import memory
 from benchmarks.parallel import parallel
+from benchmarks.reading import reading
 from benchmarks.report import Report
 from benchmarks.rig import describe_cores, pin_pipeline
 from benchmarks.speed import materialization, publication, stages
 
 MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
-    measure.__name__: measure for measure in (stages, publication, materialization, parallel, memory, loading)
+    measure.__name__: measure for measure in (stages, publication, materialization, parallel, memory, loading, reading)
 }
 
 

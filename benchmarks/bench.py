@@ -39,11 +39,12 @@ class Sizes:
     rounds: int = 5
     memory: tuple[int, int] = (10_000, 1_000_000)
     range: int = 9_600
+    load_seconds: int = 5
 
     @classmethod
     def quick(cls) -> Self:
         """Return sizes that say whether everything works, and little about speed."""
-        return cls(speed=4_000, rounds=3, memory=(10_000, 50_000), range=960)
+        return cls(speed=4_000, rounds=3, memory=(10_000, 50_000), range=960, load_seconds=1)
 
 
 class Bench:

@@ -33,6 +33,16 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class Latency:
+    """Requests a second of one kind, and how long an answer took, in milliseconds."""
+
+    name: str
+    rate: Spread
+    p50: Spread
+    p99: Spread
+
+
+@dataclass(frozen=True)
 class Ratio:
     """How one measurement compares with another of the same run, and what it must reach."""
 
@@ -63,6 +73,7 @@ class Report:
 
     setting: str
     speeds: list[Speed] = field(default_factory=list)
+    latencies: list[Latency] = field(default_factory=list)
     ratios: list[Ratio] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -79,7 +90,8 @@ class Report:
 
     def lines(self) -> list[str]:
         """Return the table, for people."""
-        return [self.setting, *self._speed_lines(), *self._memory_lines(), *self._ratio_lines(), *self.notes]
+        tables = (self._speed_lines(), self._latency_lines(), self._memory_lines(), self._ratio_lines())
+        return [self.setting, *(line for table in tables for line in table), *self.notes]
 
     def _speed_lines(self) -> list[str]:
         rows = [
@@ -92,6 +104,20 @@ class Report:
             for speed in self.speeds
         ]
         return _table(("records/s, median", "records", "records/s", "min-max"), rows)
+
+    def _latency_lines(self) -> list[str]:
+        rows = [
+            (
+                row.name,
+                f"{row.rate.value:,.0f}",
+                f"{row.rate.low:,.0f}-{row.rate.high:,.0f}",
+                f"{row.p50.value:,.1f}",
+                f"{row.p99.value:,.1f}",
+                f"{row.p99.low:,.1f}-{row.p99.high:,.1f}",
+            )
+            for row in self.latencies
+        ]
+        return _table(("requests/s, median", "requests/s", "min-max", "p50 ms", "p99 ms", "min-max"), rows)
 
     def _memory_lines(self) -> list[str]:
         rows = [

@@ -24,8 +24,21 @@ def pin_pipeline() -> None:
 @contextmanager
 def unpinned() -> Iterator[None]:
     """Let this process and its children use every core for a while: where memory is measured, time is not."""
+    with _on(set(CORES)):
+        yield
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """Start children off the pipeline's core for a while."""
+    with _on(set(CORES[1:])):
+        yield
+
+
+@contextmanager
+def _on(cores: set[int]) -> Iterator[None]:
     if len(CORES) > 1:
-        os.sched_setaffinity(0, set(CORES))
+        os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
