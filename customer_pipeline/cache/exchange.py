@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import resources
 from typing import Any
 
 import redis
@@ -38,6 +39,13 @@ class Script:
         for position, reply in zip(unknown, again, strict=True):
             replies[position] = reply
         return _checked(replies)
+
+
+@cache
+def script(*names: str, body: str = "") -> Script:
+    """Return the script that files of this package and then `body` are together."""
+    folder = resources.files("customer_pipeline.cache")
+    return Script("".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names) + body)
 
 
 def exchange(connection: Connection, commands: Sequence[Command]) -> list[Any]:

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, cast
 
+from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection
+from customer_pipeline.cache.entries import Entry, parse, values_of
 from customer_pipeline.cache.errors import CLIENT_ERRORS, explain
 from customer_pipeline.cache.exchange import exchange
 from customer_pipeline.cache.keys import CacheKeys
@@ -32,11 +34,14 @@ class Stored(NamedTuple):
         document: the document; None where there is none.
         tombstone: the version at which the customer was deleted; None where that is not known.
         score: in the index, in epoch milliseconds; None where the index does not hold the customer.
+        is_found: whether the indexes hold the customer under the e-mail address and telephone number of the state that
+            was asked for.
     """
 
     document: bytes | None
     tombstone: bytes | None
     score: float | None
+    is_found: bool = True
 
 
 def version_of(text: str | bytes) -> Version | None:
@@ -62,20 +67,37 @@ def content_of(document: bytes) -> bytes:
     return document[len(_HEAD) + VERSION_LENGTH :]
 
 
-def read(connection: Connection, ids: Sequence[str], *, keys: CacheKeys) -> list[Stored]:
-    """Return what the cache holds of each customer, in one round trip (in a cluster, one for each node).
+def read(connection: Connection, states: Sequence[State], *, keys: CacheKeys) -> list[Stored]:
+    """Return what the cache holds of the customer of each state, in one round trip (in a cluster, one for each node).
 
     Raises:
         CacheError: if it cannot be read.
     """
-    if not ids:
+    if not states:
         return []
-    pairs = [("MGET", keys.document(customer_id), keys.tombstone(customer_id)) for customer_id in ids]
-    scores, *found = exchange(connection, [("ZMSCORE", keys.by_updated_at, *ids), *pairs])
+    values = [values_of(state.document) for state in states]
+    scores, emails, phones, *found = exchange(
+        connection,
+        [
+            ("ZMSCORE", keys.by_updated_at, *(state.id for state in states)),
+            ("ZMSCORE", keys.by_email, *map(_entry, states, (said.email for said in values))),
+            ("ZMSCORE", keys.by_phone, *map(_entry, states, (said.phone for said in values))),
+            *(("MGET", keys.document(state.id), keys.tombstone(state.id)) for state in states),
+        ],
+    )
     return [
-        Stored(document, tombstone, None if score is None else float(score))
-        for (document, tombstone), score in zip(found, scores, strict=True)
+        Stored(
+            document,
+            tombstone,
+            None if score is None else float(score),
+            is_found=not (said.email and email is None) and not (said.phone and phone is None),
+        )
+        for (document, tombstone), score, said, email, phone in zip(found, scores, values, emails, phones, strict=True)
     ]
+
+
+def _entry(state: State, value: bytes | None) -> bytes:
+    return bytes(Entry(value or b"", state.id.encode()))
 
 
 def read_versions(connection: Connection, ids: Sequence[str], *, keys: CacheKeys) -> list[Version | None]:
@@ -107,14 +129,35 @@ def scan_index(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]
     Raises:
         CacheError: if it cannot be read.
     """
-    cursor: int | bytes = 0
-    while True:
-        (reply,) = exchange(connection, [("ZSCAN", keys.by_updated_at, int(cursor), "COUNT", _CHUNK)])
-        cursor, members = cast("tuple[int | bytes, list[tuple[bytes, float]]]", reply)
-        if members:
-            yield [member.decode() for member, _ in members]
-        if int(cursor) == 0:
-            return
+    for members in _scanned(connection, keys.by_updated_at):
+        yield [member.decode() for member in members]
+
+
+def scan_entries(connection: Connection, index: str) -> Iterator[list[Entry]]:
+    """Yield the entries of an index by e-mail address or telephone number, in chunks; see `scan_index`.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    for members in _scanned(connection, index):
+        yield [parse(member) for member in members]
+
+
+def false_entries(connection: Connection, entries: Sequence[Entry], *, index: str, keys: CacheKeys) -> list[Entry]:
+    """Return those of `entries` of `index` that the customers' documents do not say.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    position = keys.by_value.index(index)
+    documents = exchange(connection, [("GET", keys.document(entry.name)) for entry in entries])
+    said = [values_of(document)[position] for document in documents]
+    suspects = [entry for entry, value in zip(entries, said, strict=True) if value != entry.value]
+    if not suspects:
+        return []
+    # Whoever has just changed the document has taken the entry out.
+    (scores,) = exchange(connection, [("ZMSCORE", index, *map(bytes, suspects))])
+    return [entry for entry, score in zip(suspects, scores, strict=True) if score is not None]
 
 
 def scan_documents(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]]:
@@ -135,3 +178,14 @@ def scan_documents(connection: Connection, *, keys: CacheKeys) -> Iterator[list[
         if not chunk:
             return
         yield chunk
+
+
+def _scanned(connection: Connection, index: str) -> Iterator[list[bytes]]:
+    cursor: int | bytes = 0
+    while True:
+        (reply,) = exchange(connection, [("ZSCAN", index, int(cursor), "COUNT", _CHUNK)])
+        cursor, members = cast("tuple[int | bytes, list[tuple[bytes, float]]]", reply)
+        if members:
+            yield [member for member, _ in members]
+        if int(cursor) == 0:
+            return

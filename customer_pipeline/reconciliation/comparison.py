@@ -7,7 +7,8 @@ from customer_pipeline import steps
 from customer_pipeline.cache import stored
 from customer_pipeline.cache.codec import State, encode
 from customer_pipeline.cache.connection import Connection
-from customer_pipeline.cache.index import bring_in_step
+from customer_pipeline.cache.entries import Entry
+from customer_pipeline.cache.index import bring_in_step, drop
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.customers import schemas
@@ -29,6 +30,10 @@ class Comparison:
         keys: the names of its keys.
         publisher: publishes what is not the same; without it nothing is written.
         due: what changed before should be in the cache; what changed later is on its way.
+
+    Attributes:
+        tally: counts what was found.
+        differing: who was counted as a difference.
     """
 
     def __init__(self, connection: Connection, *, keys: CacheKeys, publisher: Publisher | None, due: datetime) -> None:
@@ -37,6 +42,7 @@ class Comparison:
         self.publisher = publisher
         self.due = due
         self.tally = Tally()
+        self.differing = Seen()
         self._due = format_instant(due)
 
     def uncounted(self) -> "Comparison":
@@ -73,13 +79,17 @@ class Comparison:
         """
         news: list[State] = []
         misindexed: list[str] = []
+        differing: list[str] = []
         for state, held in zip(states, self._held(states), strict=True):
             kind = self._kind(state, held)
             self.tally.add(kind, state.id)
             if kind is Kind.MISINDEXED:
                 misindexed.append(state.id)
+            if kind in DIFFERENCES:
+                differing.append(state.id)
             if is_untold(state, held) or kind is Kind.AWAITED or kind in DIFFERENCES:
                 news.append(state)
+        self.differing.add(differing)
         self.publish(news)
         self.mend_index(misindexed)
 
@@ -95,12 +105,25 @@ class Comparison:
             )
 
     def mend_index(self, ids: Sequence[str]) -> None:
-        """Write into the index what the documents say, unless only checking."""
+        """Write into the indexes what the documents say, unless only checking."""
         if self.publisher is not None and ids:
             bring_in_step(self.connection, ids, keys=self.keys)
 
+    def drop_entries(self, entries: Sequence[Entry], *, index: str) -> None:
+        """Take those entries out of an index that the documents do not say, unless only checking."""
+        if self.publisher is not None:
+            drop(self.connection, entries, index=index, keys=self.keys)
+
+    def count_misindexed(self, ids: Sequence[str]) -> None:
+        """Count whom an index has wrongly, but nobody twice who differs."""
+        names = list(dict.fromkeys(ids))
+        new = [name for name, is_known in zip(names, self.differing.holds(names).tolist(), strict=True) if not is_known]
+        for customer_id in new:
+            self.tally.add(Kind.MISINDEXED, customer_id)
+        self.differing.add(new)
+
     def _held(self, states: Sequence[State]) -> list[stored.Stored]:
-        return stored.read(self.connection, [state.id for state in states], keys=self.keys)
+        return stored.read(self.connection, states, keys=self.keys)
 
     def _kind(self, state: State, held: stored.Stored) -> Kind:
         kind = kind_of(state, held)

@@ -9,7 +9,6 @@ from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.stored import Version
 from customer_pipeline.reconciliation.comparison import Comparison
 from customer_pipeline.reconciliation.errors import TooManyExtras
-from customer_pipeline.reconciliation.kinds import Kind
 from customer_pipeline.reconciliation.seen import Seen
 from customer_pipeline.timestamps import epoch_milliseconds, format_instant, parse_instant
 
@@ -53,7 +52,7 @@ def allowed(cached: int, *, share: float) -> int:
 def find(walked: Walked, comparison: Comparison, *, share: float) -> list[Extra]:
     """Return the customers whom the walk did not see although they were in the cache before it began.
 
-    Index entries without a document are mended on the way.
+    Entries of the indexes that no document says are mended on the way.
 
     Raises:
         TooManyExtras: if there are more than the provider is believed to have deleted.
@@ -86,11 +85,17 @@ def _unseen(walked: Walked, comparison: Comparison) -> Iterator[Extra]:
 
 
 def _mend_orphans(walked: Walked, comparison: Comparison) -> None:
-    for chunk in stored.scan_index(comparison.connection, keys=comparison.keys):
+    connection, keys = comparison.connection, comparison.keys
+    for chunk in stored.scan_index(connection, keys=keys):
         orphans = [name for name, version in _versions(chunk, walked, comparison) if version is None]
-        for customer_id in orphans:
-            comparison.tally.add(Kind.MISINDEXED, customer_id)
+        comparison.count_misindexed(orphans)
         comparison.mend_index(orphans)
+    # Here everybody's: one whom the walk saw may be there under an earlier value, or somebody else's, too.
+    for index in keys.by_value:
+        for entries in stored.scan_entries(connection, index):
+            wrong = stored.false_entries(connection, entries, index=index, keys=keys)
+            comparison.count_misindexed([entry.name for entry in wrong])
+            comparison.drop_entries(wrong, index=index)
 
 
 def _versions(ids: list[str], walked: Walked, comparison: Comparison) -> Iterator[tuple[str, Version | None]]:

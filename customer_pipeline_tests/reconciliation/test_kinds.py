@@ -37,6 +37,8 @@ def held(*states: State, indexed: bool = True) -> Stored:
         (live("a", 1, 5), held(live("a", 1, 3)), Kind.AGREES),
         (live("a", 1, 5), held(live("a", 1, 7)), Kind.AGREES),
         (live("a", 1, 5), held(live("a", 1, 5), indexed=False), Kind.MISINDEXED),
+        (live("a", 1, 5), held(live("a", 1, 5))._replace(is_found=False), Kind.MISINDEXED),
+        (live("a", 1, 5), held(live("a", 1, 7, "other"))._replace(is_found=False), Kind.AHEAD),
         (live("a", 1, 5), held(live("a", 0, 9)), Kind.STALE),
         (live("a", 1, 5), held(live("a", 2, 3)), Kind.AHEAD),
         (live("a", 1, 5), held(live("a", 1, 3, "other")), Kind.DIFFERENT),
@@ -96,7 +98,7 @@ def test_the_kind_foretells_what_the_guard_does(client: Connection, before: list
     client.delete(*(KEYS.document("a"), KEYS.tombstone("a"), KEYS.by_updated_at))
     publisher = Publisher(client, keys=KEYS)
     publisher.publish(before)
-    (stored,) = read(client, ["a"], keys=KEYS)
+    (stored,) = read(client, [state], keys=KEYS)
     kind, untold = kind_of(state, stored), is_untold(state, stored)
     outcome = publisher.publish([state])
     if state.document is None and stored.document is None:

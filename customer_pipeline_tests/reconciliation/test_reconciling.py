@@ -1,15 +1,19 @@
 """A real provider and a real cache that differ in every way: afterwards they agree, and the report says how not."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
+import orjson
 import pytest
 
 from customer_pipeline import steps, timestamps
+from customer_pipeline.cache import stored
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
+from customer_pipeline.cache.entries import Entry
+from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.publisher import Outcomes, Publisher
 from customer_pipeline.provider.errors import ProviderMisbehaved, ProviderUnavailable
 from customer_pipeline.reconciliation.errors import LookupNotTrusted, TooManyExtras
@@ -21,6 +25,7 @@ from customer_pipeline_tests.reconciliation.scenes import KEYS, Scene, profile_o
 from customer_pipeline_tests.sandbox.running import RunningSandbox
 from customer_pipeline_tests.servers import ValkeyServer
 
+FOUND_BY = ("email", "phone")
 NO_LOOKUP = profile_of(lookup=None)
 
 
@@ -78,6 +83,54 @@ def test_what_is_missing_stale_or_different_is_found_and_published(either_scene:
     assert report.outcomes.applied == 4
     assert scene.agrees()
     assert found(scene.reconcile(check_only=True)) == {"agrees": CUSTOMERS + 1}
+
+
+def test_what_the_indexes_by_value_lack_or_have_wrongly_is_found_and_mended(either_scene: Scene) -> None:
+    scene, connection = either_scene, either_scene.connection
+    email, phone = (orjson.loads(cast("bytes", connection.get(KEYS.document("cus_00001"))))[name] for name in FOUND_BY)
+    assert connection.zrem(KEYS.by_email, f"{email}\ncus_00001") == 1
+    assert connection.zrem(KEYS.by_phone, f"{phone}\ncus_00001") == 1
+    connection.zadd(KEYS.by_email, {"an.older@address.example\ncus_00002": 0, "of@nobody.example\nnobody": 0})
+    connection.zadd(KEYS.by_phone, {"+1\nnobody": 0, "no entry": 0})
+    overwritten = cast("bytes", connection.get(KEYS.document("cus_00003"))).replace(b'"email":"', b'"email":"x')
+    connection.set(KEYS.document("cus_00003"), overwritten)
+    connection.delete(KEYS.document("cus_00004"))
+
+    checked = scene.reconcile(check_only=True)
+    assert found(checked) == {"agrees": 57, "missing": 1, "different": 1, "misindexed": 4}
+    assert set(checked.samples[Kind.MISINDEXED]) == {"cus_00001", "cus_00002", "nobody", ""}
+    assert connection.zscore(KEYS.by_email, f"{email}\ncus_00001") is None
+    assert connection.zscore(KEYS.by_phone, "+1\nnobody") == 0
+
+    report = scene.reconcile()
+    assert found(report) == found(checked)
+    assert scene.agrees()
+    assert found(scene.reconcile(check_only=True)) == {"agrees": CUSTOMERS}
+
+
+@pytest.mark.parametrize("index", KEYS.by_value)
+def test_an_index_that_was_lost_is_built_again(either_scene: Scene, index: str) -> None:
+    listed = either_scene.connection.zcard(index)
+    either_scene.connection.delete(index)
+    checked = either_scene.reconcile(check_only=True)
+    assert 0 < checked.counts[Kind.MISINDEXED] == listed
+    assert found(either_scene.reconcile()) == found(checked)
+    assert either_scene.agrees()
+
+
+def test_a_customer_whose_address_changes_during_the_sweep_is_no_difference(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    false_entries = stored.false_entries
+
+    def meanwhile(connection: Connection, entries: Sequence[Entry], *, index: str, keys: CacheKeys) -> list[Entry]:
+        scene.edit("cus_00001", contact={"email": f"at.{index.partition(':')[2]}@example.com"})
+        scene.publisher.publish(scene.states().values())
+        return false_entries(connection, entries, index=index, keys=keys)
+
+    monkeypatch.setattr(stored, "false_entries", meanwhile)
+    assert found(scene.reconcile()) == {"agrees": CUSTOMERS}
+    assert scene.agrees()
 
 
 def test_a_newer_state_in_the_cache_agrees_and_stays(scene: Scene) -> None:
