@@ -1,5 +1,8 @@
 """The stream of changes: exactly one entry for each on one server, at least one in a cluster, and nothing personal."""
 
+from collections.abc import Sequence
+from typing import cast
+
 import pytest
 import redis
 
@@ -7,6 +10,7 @@ from customer_pipeline.cache import changes
 from customer_pipeline.cache import publisher as publishing
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
+from customer_pipeline.cache.exchange import Command, exchange
 from customer_pipeline.cache.publisher import Outcomes, Publisher
 from customer_pipeline_tests.cache.proxy import CuttingProxy
 from customer_pipeline_tests.cache.states import KEYS, Told, contents, deletion, expected, live, told, version
@@ -69,9 +73,12 @@ def test_a_reader_hears_of_a_change_when_the_document_says_it(connection: Connec
     publisher.publish([live("a", 1, 1)])
     last = connection.xinfo_stream(KEYS.changes)["last-generated-id"]
     publisher.publish([live("a", 2, 1)])
-    ((_, ((_, fields),)),) = connection.xread({KEYS.changes: last})
+    ((_, entries),) = cast(
+        "list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]", connection.xread({KEYS.changes: last})
+    )
+    ((_, fields),) = entries
     assert fields[b"version"] == version(2, 1).encode()
-    assert fields[b"version"] in connection.get(KEYS.document("a"))
+    assert fields[b"version"] in cast("bytes", connection.get(KEYS.document("a")))
 
 
 class Killed(Exception):  # noqa: N818
@@ -115,16 +122,15 @@ def test_a_note_that_comes_while_others_are_told_is_kept(
     cluster: redis.RedisCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the same version: a corrected normalization, by a process that dies before it tells."""
-    exchange = changes.exchange
     publisher = Publisher(cluster)
 
-    def interfered(connection: Connection, commands: object) -> object:
-        if commands and commands[0][0] == "XADD":  # type: ignore[index]
+    def interfered(connection: Connection, commands: Sequence[Command]) -> list[object]:
+        if commands and commands[0][0] == "XADD":
             monkeypatch.setattr(changes, "exchange", exchange)
             with monkeypatch.context() as patch:
                 patch.setattr(publishing, "announce", lambda *_, **__: None)
                 Publisher(cluster).publish([live("a", 1, 1, "other")])
-        return exchange(connection, commands)  # type: ignore[arg-type]
+        return exchange(connection, commands)
 
     monkeypatch.setattr(changes, "exchange", interfered)
     publisher.publish([live("a", 1, 1)])

@@ -69,7 +69,7 @@ def test_an_erasure_is_done_proven_and_audited_without_naming_the_customer(
     assert lines[0] == f"{hash_} is suppressed from now on, by officer@desk"
     assert "does not answer: the connection is refused or was lost; the customer is erased by this process" in lines[1]
     assert lines[2].startswith(
-        "removed here: 2 customers, 1 documents, 1 index_entries, 2 quarantined_customers, 6 raw"
+        "removed here: 2 changes, 2 customers, 1 documents, 3 index_entries, 2 quarantined_customers, 6 raw"
     )
     assert lines[3] == "1 records of other customers mention the id; they stay"
     assert lines[4] == f"no trace of {hash_} is left in cache, landing store, Dagster's storage and compute logs"

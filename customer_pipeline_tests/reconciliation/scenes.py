@@ -24,6 +24,7 @@ from customer_pipeline.reconciliation.comparison import Comparison
 from customer_pipeline.reconciliation.reconciling import FullWalk, reconcile
 from customer_pipeline.reconciliation.report import Reconciliation
 from customer_pipeline.windows import Window
+from customer_pipeline_tests.cache.states import members
 from customer_pipeline_tests.sandbox.running import RunningSandbox
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
@@ -145,7 +146,7 @@ class Scene:
         assert {name.decode(): score for name, score in scored} == {
             name: timestamps.epoch_milliseconds(timestamps.parse_instant(text)) for name, text in updated.items()
         }
-        by_email, by_phone = (self.connection.zrange(index, 0, -1) for index in KEYS.by_value)
+        by_email, by_phone = (members(self.connection, index) for index in KEYS.by_value)
         documents = {name: b"{" + text.removeprefix(b'",') for name, text in found.items()}
         assert {*by_email} == entries(documents, "email")
         assert {*by_phone} == entries(documents, "phone")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.sandbox.world import Settings
+from customer_pipeline_tests.cache.states import members
 from customer_pipeline_tests.reconciliation.scenes import KEYS, Scene, profile_of
 from customer_pipeline_tests.sandbox.running import RunningSandbox
 from customer_pipeline_tests.servers import ValkeyServer
@@ -70,9 +71,7 @@ def spoil(scene: Scene, name: str, how: str) -> None:
     if how in {"nothing", "no index"}:
         cache.zrem(KEYS.by_updated_at, name)
         for index in KEYS.by_value:
-            cache.zrem(
-                index, *[entry for entry in cache.zrange(index, 0, -1) if entry.endswith(b"\n" + name.encode())], ""
-            )
+            cache.zrem(index, "", *(entry for entry in members(cache, index) if entry.endswith(b"\n" + name.encode())))
     if how == "false entries":
         cache.zadd(KEYS.by_email, {f"false@example.com\n{name}": 0})
         cache.zadd(KEYS.by_phone, {f"+1\n{name}": 0})
