@@ -33,19 +33,7 @@ local stored = call('MGET', unpack(KEYS, SHARED + 1, SHARED + 2 * COUNT))
 local VERSION = '^(%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d%d%d%dZ)/(%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d%d%d%dZ)'
 local DOCUMENT_VERSION = '^{"version":"' .. sub(VERSION, 2) .. '",'
 
-local function put_live(document_key, incoming, document, tombstone_key, tombstone)
-  if document then
-    call('SET', document_key, incoming)
-  elseif not call('SET', document_key, incoming, 'NX') then
-    return 'D'
-  end
-  if tombstone then
-    call('DEL', tombstone_key)
-  end
-  return 'a'
-end
-
-local function live(document_key, incoming, document, tombstone_key, tombstone)
+local function live(document_key, incoming, document, tombstone)
   if document == incoming then
     return 'u'
   end
@@ -73,7 +61,7 @@ local function live(document_key, incoming, document, tombstone_key, tombstone)
       end
     end
   end
-  return put_live(document_key, incoming, document, tombstone_key, tombstone)
+  return 'a'
 end
 
 local function put_tombstone(document_key, incoming, document, tombstone_key, tombstone)
@@ -119,7 +107,33 @@ local function deletion(document_key, incoming, document, tombstone_key, tombsto
   return put_tombstone(document_key, incoming, document, tombstone_key, tombstone)
 end
 
-local outcomes = {}
+local outcomes, created, replaced = {}, {}, {}
+for i = 1, COUNT do
+  local document_key, incoming = KEYS[SHARED + 2 * i - 1], ARGV[i + 5]
+  local document, tombstone = stored[2 * i - 1], stored[2 * i]
+  if #incoming == 55 then
+    outcomes[i] = deletion(document_key, incoming, document, KEYS[SHARED + 2 * i], tombstone)
+  else
+    outcomes[i] = live(document_key, incoming, document, tombstone)
+    if outcomes[i] == 'a' then
+      local written = document and replaced or created
+      written[#written + 1] = document_key
+      written[#written + 1] = incoming
+    end
+  end
+end
+
+-- Written together, which is faster; one by one only where one of them holds another type.
+local refused = {}
+if #created > 0 and call('MSETNX', unpack(created)) == 0 then
+  for i = 1, #created, 2 do
+    refused[created[i]] = not call('SET', created[i], created[i + 1], 'NX')
+  end
+end
+if #replaced > 0 then
+  call('MSET', unpack(replaced))
+end
+
 local scores, emails, phones = {}, {}, {}
 local gone, stale_emails, stale_phones = {}, {}, {}
 local email_count, phone_count = 0, 0
@@ -171,27 +185,23 @@ end
 
 local next_score = string.gmatch(ARGV[5], '%S+')
 for i = 1, COUNT do
-  local document_key, tombstone_key = KEYS[SHARED + 2 * i - 1], KEYS[SHARED + 2 * i]
+  local document_key, incoming, score = KEYS[SHARED + 2 * i - 1], ARGV[i + 5], next_score()
   local document, tombstone = stored[2 * i - 1], stored[2 * i]
-  local incoming, score = ARGV[i + 5], next_score()
-  local id = sub(document_key, ID_START, -2)
-  local outcome
-  if #incoming == 55 then
-    outcome = deletion(document_key, incoming, document, tombstone_key, tombstone)
-    if outcome == 'd' then
-      unindex(id, document)
-      tell(i, id, incoming, 'deleted')
+  local id, outcome = sub(document_key, ID_START, -2), outcomes[i]
+  if outcome == 'a' and refused[document_key] then
+    outcomes[i] = 'D'
+  elseif outcome == 'a' then
+    if tombstone then
+      call('DEL', KEYS[SHARED + 2 * i])
     end
-  else
-    outcome = live(document_key, incoming, document, tombstone_key, tombstone)
-    if outcome == 'a' then
-      index(id, score, incoming, document)
-      tell(i, id, sub(incoming, 13, 67), 'changed')
-    elseif outcome == 'u' then
-      index(id, score, incoming)
-    end
+    index(id, score, incoming, document)
+    tell(i, id, sub(incoming, 13, 67), 'changed')
+  elseif outcome == 'd' then
+    unindex(id, document)
+    tell(i, id, incoming, 'deleted')
+  elseif outcome == 'u' and #incoming > 55 then
+    index(id, score, incoming)
   end
-  outcomes[i] = outcome
 end
 
 local function write(command, key, members)

@@ -137,7 +137,7 @@ class Publisher:
     def _round_trips(self, states: Iterable[State]) -> Iterator[Callable[[], Outcomes]]:
         keys = self._keys
         shared = [keys.by_updated_at, keys.by_email, keys.by_phone, keys.changes]
-        batches = _batches(states, self._batch_size)
+        batches = batches_of(states, self._batch_size)
         while some := list(islice(batches, _BATCHES_PER_ROUND_TRIP)):
             if self._is_cluster:
                 yield partial(self._publish_to_cluster, some)
@@ -184,7 +184,7 @@ class Publisher:
         )
 
 
-def _batches(states: Iterable[State], size: int) -> Iterator[dict[str, State]]:
+def batches_of(states: Iterable[State], size: int) -> Iterator[dict[str, State]]:
     """Cut `states` into batches of different customers: a second state of one starts the next batch."""
     batch: dict[str, State] = {}
     for state in states:

@@ -123,7 +123,7 @@ def test_a_tombstone_goes_too(world: World) -> None:
 
 
 def test_what_stands_in_one_index_or_the_stream_alone_is_found_by_the_hash(world: World) -> None:
-    left = {
+    left: dict[str, Callable[[str], object]] = {
         KEYS.by_email: lambda key: world.connection.zadd(key, {f"an.older@address.example\n{VICTIM}": 0}),
         KEYS.by_phone: lambda key: world.connection.zadd(key, {f"+1\n{VICTIM}": 0}),
         KEYS.changes: lambda key: world.connection.xadd(key, {"id": VICTIM, "version": "v", "kind": "changed"}),

@@ -1,4 +1,4 @@
--- The guard: writes each state of a batch unless a newer one is known. See publisher.py for the order of states.
+-- The guard as it was before the indexes by e-mail address and telephone number and the stream of changes.
 --
 -- KEYS  [the index,] then for each state its document's key and its tombstone's key; a key occurs once.
 --       Without the index (cluster mode: it lives in another slot) the number of keys is even.
