@@ -108,6 +108,7 @@ class Publisher:
         self._life = tombstone_ttl // timedelta(milliseconds=1)
         self.replay_horizon = replay_horizon(tombstone_ttl)
         self._id_start = len(keys.document("").encode())
+        self._guard = script("entries.lua", "publish.lua")
         self._is_built = False
         self._is_cluster = isinstance(connection, redis.RedisCluster)
 
@@ -122,28 +123,32 @@ class Publisher:
             CacheRejected: if it refuses them.
         """
         outcomes = Outcomes()
+        round_trips = self._round_trips(states)
         # The next batches are put together while the server is busy with those before.
-        with ThreadPoolExecutor(1, thread_name_prefix="publication") as sender:
-            under_way = sender.submit(Outcomes)
-            for send in self._round_trips(states):
-                outcomes += under_way.result()
-                under_way = sender.submit(send)
-            outcomes += under_way.result()
+        with ThreadPoolExecutor(1, thread_name_prefix="publication") as preparing:
+            prepared = preparing.submit(next, round_trips, None)
+            while send := prepared.result():
+                prepared = preparing.submit(next, round_trips, None)
+                outcomes += send()
         if outcomes.total and not self._is_built:
             ensure_built(self._connection, keys=self._keys)
             self._is_built = True
         return outcomes
 
     def _round_trips(self, states: Iterable[State]) -> Iterator[Callable[[], Outcomes]]:
-        keys = self._keys
-        shared = [keys.by_updated_at, keys.by_email, keys.by_phone, keys.changes]
         batches = batches_of(states, self._batch_size)
         while some := list(islice(batches, _BATCHES_PER_ROUND_TRIP)):
-            if self._is_cluster:
+            if isinstance(self._connection, redis.RedisCluster):
                 yield partial(self._publish_to_cluster, some)
             else:
-                calls = [self._call(list(batch.values()), str(self._changes_kept), shared) for batch in some]
-                yield partial(self._run, calls)
+                yield self._prepared(self._connection, some)
+
+    def _prepared(self, client: redis.Redis, batches: list[dict[str, State]]) -> Callable[[], Outcomes]:
+        keys, length = self._keys, str(self._changes_kept)
+        shared = [keys.by_updated_at, keys.by_email, keys.by_phone, keys.changes]
+        calls = [self._call(list(batch.values()), length, shared) for batch in batches]
+        wire = self._guard.pack(calls)
+        return lambda: self._outcomes(self._guard.run_packed(client, wire, calls))
 
     def _publish_to_cluster(self, batches: list[dict[str, State]]) -> Outcomes:
         outcomes = Outcomes()
@@ -152,7 +157,8 @@ class Publisher:
             for state in batch.values():
                 slots.setdefault(key_slot(self._keys.document(state.id).encode()), []).append(state)
             token = secrets.token_hex(8)
-            outcomes += self._run([self._call(of_slot, token) for of_slot in slots.values()])
+            calls = [self._call(of_slot, token) for of_slot in slots.values()]
+            outcomes += self._outcomes(self._guard.run(self._connection, calls))
             bring_in_step(self._connection, batch, keys=self._keys)
             announce(self._connection, batch, keys=self._keys, kept=self._changes_kept)
         return outcomes
@@ -170,8 +176,8 @@ class Publisher:
             keys += [self._keys.unannounced(state.id) for state in states]
         return [len(keys), *keys, *arguments]
 
-    def _run(self, calls: list[Command]) -> Outcomes:
-        letters = b"".join(script("entries.lua", "publish.lua").run(self._connection, calls))
+    def _outcomes(self, replies: list[bytes]) -> Outcomes:
+        letters = b"".join(replies)
         if b"D" in letters:
             raise wrong_type(self._keys.document("<id>"))
         if b"T" in letters:

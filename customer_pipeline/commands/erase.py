@@ -33,7 +33,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = commands.add_parser(
         "erase",
         help="erase one customer from cache and landing store for good, and prove it",
-        description="Removes the customer from cache, index and landing store, and leaves a salted hash, by which "
+        description="Removes the customer from cache and landing store, and leaves a salted hash, by which "
         "every later publication and replay leaves the customer out. Broken off, the same command goes on. Exit codes: "
         "0 erased and proven, 1 something is left, 2 an argument or a setting is wrong, 3 erased, but not proven for "
         "Dagster.",

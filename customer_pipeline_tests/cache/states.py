@@ -43,6 +43,11 @@ def live(name: str, updated: int, fetched: int, content: object = "same") -> Sta
     )
 
 
+def customer(name: str, updated: int, *, email: str | None = None, phone: str | None = None) -> State:
+    text = {"version": version(updated, 1), "id": name, "email": email, "phone": phone, "name": None}
+    return State(name, version(updated, 1), epoch_milliseconds(instant(updated)), orjson.dumps(text))
+
+
 def deletion(name: str, updated: int, fetched: int) -> State:
     return State(name, version(updated, fetched), epoch_milliseconds(instant(updated)), None)
 

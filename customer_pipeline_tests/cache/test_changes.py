@@ -8,6 +8,7 @@ import redis
 
 from customer_pipeline.cache import changes
 from customer_pipeline.cache import publisher as publishing
+from customer_pipeline.cache.changes import announce
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.exchange import Command, exchange
@@ -118,7 +119,7 @@ def test_what_was_noted_of_several_changes_is_told_of_each(
     assert [one.kind for one in told(cluster)] == ["changed", "deleted", "changed"]
 
 
-def test_a_note_that_comes_while_others_are_told_is_kept(
+def test_a_note_that_comes_while_two_tell_of_another_is_kept(
     cluster: redis.RedisCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the same version: a corrected normalization, by a process that dies before it tells."""
@@ -127,6 +128,7 @@ def test_a_note_that_comes_while_others_are_told_is_kept(
     def interfered(connection: Connection, commands: Sequence[Command]) -> list[object]:
         if commands and commands[0][0] == "XADD":
             monkeypatch.setattr(changes, "exchange", exchange)
+            announce(connection, ["a"], keys=KEYS, kept=9)
             with monkeypatch.context() as patch:
                 patch.setattr(publishing, "announce", lambda *_, **__: None)
                 Publisher(cluster).publish([live("a", 1, 1, "other")])
@@ -134,9 +136,9 @@ def test_a_note_that_comes_while_others_are_told_is_kept(
 
     monkeypatch.setattr(changes, "exchange", interfered)
     publisher.publish([live("a", 1, 1)])
-    assert len(told(cluster)) == 1
+    assert len(told(cluster)) == 2
     publisher.publish([live("a", 1, 1, "other")])
-    assert told(cluster) == 2 * [Told("a", version(1, 1), "changed")]
+    assert told(cluster) == 3 * [Told("a", version(1, 1), "changed")]
 
 
 def test_a_note_of_another_type_is_an_error_before_anything_is_written(cluster: redis.RedisCluster) -> None:

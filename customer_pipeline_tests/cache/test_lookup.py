@@ -1,27 +1,19 @@
 """Customers by e-mail address and telephone number: whom a lookup finds, and what leaves no entry behind."""
 
-import orjson
 import pytest
 import redis
 
-from customer_pipeline.cache import stored
-from customer_pipeline.cache.codec import State
+from customer_pipeline.cache import index, stored
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.entries import Entry, text_of
 from customer_pipeline.cache.errors import CacheRejected
 from customer_pipeline.cache.index import bring_in_step, drop
 from customer_pipeline.cache.lookup import lookup
 from customer_pipeline.cache.publisher import Outcomes, Publisher
-from customer_pipeline.timestamps import epoch_milliseconds
-from customer_pipeline_tests.cache.states import KEYS, contents, deletion, expected, instant, live, members, version
+from customer_pipeline_tests.cache.states import KEYS, contents, customer, deletion, expected, live, members
 
 ADA, BEA = "ada@example.com", "bea@example.com"
 MANY = 2500
-
-
-def customer(name: str, updated: int, *, email: str | None = None, phone: str | None = None) -> State:
-    text = orjson.dumps({"version": version(updated, 1), "id": name, "email": email, "phone": phone, "name": None})
-    return State(name, version(updated, 1), epoch_milliseconds(instant(updated)), text)
 
 
 def by_email(connection: Connection, value: str) -> list[str]:
@@ -148,6 +140,16 @@ def test_an_entry_that_is_true_again_when_it_is_dropped_stays(either: Connection
     publisher.publish(states)
     drop(either, [suspect], index=KEYS.by_email, keys=KEYS)
     assert contents(either) == expected(states)
+
+
+def test_in_a_cluster_no_true_entry_is_lost_by_a_process_that_dies_while_it_drops(
+    cluster: redis.RedisCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = [customer("a", 1, email=ADA)]
+    Publisher(cluster).publish(states)
+    monkeypatch.setattr(index, "bring_in_step", lambda *_, **__: None)
+    drop(cluster, [Entry(text_of(ADA), b"a")], index=KEYS.by_email, keys=KEYS)
+    assert contents(cluster) == expected(states)
 
 
 @pytest.mark.parametrize("key", [KEYS.by_email, KEYS.by_phone, KEYS.changes])
