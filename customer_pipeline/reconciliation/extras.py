@@ -60,10 +60,10 @@ def find(walked: Walked, comparison: Comparison, *, share: float) -> list[Extra]
     """
     indexed = stored.count(comparison.connection, keys=comparison.keys)
     cached = max(indexed, len(walked.seen))  # the index may be lost
-    most = allowed(cached, share=share)
     found: dict[str, Extra] = {}
     beyond = 0
     for extra in _unseen(walked, comparison):
+        most = allowed(max(cached, len(found) + 1), share=share)
         if len(found) < most or extra.id in found:
             found[extra.id] = extra
         else:
@@ -71,7 +71,9 @@ def find(walked: Walked, comparison: Comparison, *, share: float) -> list[Extra]
     _mend_orphans(walked, comparison)
     if beyond:
         extra_count = min(len(found) + beyond, cached)  # the scan may have shown somebody twice
-        raise TooManyExtras(extra=extra_count, cached=cached, allowed=most, seen=len(walked.seen))
+        raise TooManyExtras(
+            extra=extra_count, cached=cached, allowed=allowed(cached, share=share), seen=len(walked.seen)
+        )
     return list(found.values())
 
 

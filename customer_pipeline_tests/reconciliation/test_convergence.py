@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from customer_pipeline.cache.connection import connect
@@ -85,6 +85,10 @@ def spoil(scene: Scene, name: str, how: str) -> None:
 
 @pytest.mark.parametrize("lookup", [True, False])
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(  # fewer in the index than are extra
+    world=dict.fromkeys(NAMES[1:5], ("vanished", "no index"))
+    | dict.fromkeys((NAMES[0], NAMES[5]), ("live", "first state"))
+)
 @given(world=WORLDS)
 def test_after_a_reconciliation_the_cache_equals_the_provider(
     provider: RunningSandbox,
