@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.bench import Bench, Sizes
+from benchmarks.loading import loading
 from benchmarks.memory import memory
 from benchmarks.parallel import parallel
 from benchmarks.report import Report
@@ -15,7 +16,7 @@ from benchmarks.rig import describe_cores, pin_pipeline
 from benchmarks.speed import indexes, materialization, publication, stages
 
 MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
-    measure.__name__: measure for measure in (stages, publication, indexes, materialization, parallel, memory)
+    measure.__name__: measure for measure in (stages, publication, indexes, materialization, parallel, memory, loading)
 }
 
 

@@ -24,7 +24,7 @@ from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.customers import schemas
 from customer_pipeline.customers.normalize import Normalizer
 from customer_pipeline.landing.store import LandingStore
-from customer_pipeline.steps import RAW_CUSTOMERS
+from customer_pipeline.steps.datasets import RAW_CUSTOMERS
 from customer_pipeline_tests.servers import ServerProcess, ValkeyServer
 
 AHEAD = timedelta(minutes=5)

@@ -11,7 +11,6 @@ from benchmarks.bench import AHEAD, Bench
 from benchmarks.inputs import WINDOW, Sandbox, sandbox_profile
 from benchmarks.report import Bar, Ratio, Speed
 from benchmarks.rig import interleave, rates, ratios, timed
-from customer_pipeline import steps
 from customer_pipeline.cache.codec import encode
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
@@ -19,6 +18,10 @@ from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.customers.normalize import Normalizer
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
+from customer_pipeline.steps.datasets import RAW_CUSTOMERS
+from customer_pipeline.steps.ingestion import ingest
+from customer_pipeline.steps.normalization import normalize
+from customer_pipeline.steps.publication import publish
 
 _SET_BATCH = 500
 _SHORT_SIDES = 3  # a side of a few tenths of a second needs more rounds to be told from other work on the machine
@@ -126,9 +129,9 @@ def _whole(bench: Bench, sandbox: Sandbox) -> float:
 
     def run() -> None:
         with ProviderClient(profile, sandbox.environment) as client:
-            steps.ingest(WINDOW, client=client, landing=landing)
-        steps.normalize(WINDOW, profile=profile, landing=landing)
-        steps.publish(WINDOW, landing=landing, publisher=bench.publisher, coverage=coverage)
+            ingest(WINDOW, client=client, landing=landing)
+        normalize(WINDOW, profile=profile, landing=landing)
+        publish(WINDOW, landing=landing, publisher=bench.publisher, coverage=coverage)
 
     try:
         return bench.timed_write(run)
@@ -140,7 +143,7 @@ def _normalize_encode_publish(bench: Bench) -> None:
     normalizer = Normalizer(sandbox_profile())
     bench.publisher.publish(
         state
-        for batch in bench.landing.read(steps.RAW_CUSTOMERS, WINDOW)
+        for batch in bench.landing.read(RAW_CUSTOMERS, WINDOW)
         for state in encode(normalizer(batch, ahead=AHEAD).customers)
     )
 

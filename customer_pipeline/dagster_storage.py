@@ -1,4 +1,4 @@
-"""What the Dagster instance holds of a text, and which runs are under way: read from its storage, nothing is written.
+"""What the Dagster instance holds of an id, once samples are rid of it, and which runs are under way.
 
 `python -m customer_pipeline.dagster_storage` is asked on standard input, as JSON, and answers on standard output: the
 command line imports no Dagster, and an id that is looked for stands in no list of processes.
@@ -26,12 +26,15 @@ from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.schedules import SqlScheduleStorage
 
-from customer_pipeline.erasure.target import forms, mention
+from customer_pipeline.dagster_texts import telling, tells, written
+from customer_pipeline.erasure.target import is_number
+from customer_pipeline.reported_samples import take_out
 
 ERASURE_JOB = "customer_erasure"
 JOB_PREFIX = "customer_"
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-_NUMBERS = (db.Integer, db.Numeric, db.Boolean, db.DateTime, db.Date)
+# Binary columns hold compressed definitions of jobs, and no customers.
+_NO_TEXT = (db.Integer, db.Numeric, db.Boolean, db.DateTime, db.Date, db.LargeBinary)
 
 
 def runs_under_way(instance: dg.DagsterInstance) -> set[str]:
@@ -69,15 +72,19 @@ class Search:
     @classmethod
     def of(cls, customer_id: str) -> "Search":
         """Return a search that has not begun."""
-        written = list(dict.fromkeys(form for text in forms(customer_id) for form in forms(text)))
-        return cls(re.compile("|".join(mention(text).pattern for text in written)), written)
+        texts = written(customer_id)
+        return cls(telling(texts), texts)
 
     def instance(self, instance: dg.DagsterInstance) -> None:
         """Look through runs, events, schedules and sensors, and compute logs."""
+        searched: set[db.URL] = set()
         for name, connection in _databases(instance):
             try:
                 with connection as opened:
-                    self.database(name, opened)
+                    # PostgreSQL keeps all of it in one database.
+                    if (url := opened.engine.url) not in searched:
+                        searched.add(url)
+                        self.database(name, opened)
             except Exception as error:  # noqa: BLE001 -- any driver's; its message may quote an URL
                 self.unsearched.append(f"{name} ({type(error).__name__})")
         events = instance.event_log_storage
@@ -99,15 +106,21 @@ class Search:
         find = db.func.instr if connection.dialect.name != "postgresql" else db.func.strpos
         for table in inspector.get_table_names():
             columns = inspector.get_columns(table)
-            has_run = any(column["name"] == "run_id" for column in columns)
+            names = {column["name"] for column in columns}
+            of_run = db.column("run_id") if "run_id" in names else db.null()
+            # A number that is a tag's whole value stands in no quotes; whose tag it is, its key says.
+            are_tags = {"key", "value"} <= names and table.endswith("_tags") and any(map(is_number, self.texts))
             for column in columns:
-                if isinstance(column["type"], _NUMBERS):
+                if isinstance(column["type"], _NO_TEXT):
                     continue
                 text = db.cast(db.column(column["name"]), db.Text)
-                query = db.select(text, db.column("run_id") if has_run else db.null()).select_from(db.table(table))
+                is_of_tag = are_tags and column["name"] == "value"
+                key = db.column("key") if is_of_tag else db.null()
+                query = db.select(text, key, of_run).select_from(db.table(table))
                 query = query.where(db.or_(*(find(text, form) > 0 for form in self.texts)))
-                for value, run in connection.execute(query):
-                    self._look(value, where=f"{name}: {table}", run=run)
+                for value, tag, run in connection.execute(query):
+                    shown = json.dumps({tag: value}) if is_of_tag else value
+                    self._look(shown, where=f"{name}: {table}", run=run)
 
     def folder(self, name: str, folder: Path) -> None:
         """Look through every file below a folder."""
@@ -117,7 +130,7 @@ class Search:
                 continue
             try:
                 with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                    if pattern.search(content):
+                    if tells(pattern.finditer(content)):
                         self.traces[f"{name}: {path}"] += 1
             except OSError as error:
                 self.unsearched.append(f"{path} ({type(error).__name__})")
@@ -133,7 +146,7 @@ class Search:
             self.unsearched.append(f"the event log of run {run} ({type(error).__name__})")
 
     def _look(self, value: Any, *, where: str, run: str | None) -> None:
-        if self.pattern.search(str(value)):
+        if tells(self.pattern.finditer(str(value))):
             self.traces[where] += 1
             if run:
                 self.runs.add(run)
@@ -157,10 +170,16 @@ def main() -> None:
             answer: dict[str, Any] = {"runs": sorted(runs_under_way(instance))}
         else:
             search = Search.of(question["id"])
+            taken_out = 0
+            try:
+                taken_out = take_out(instance, question["id"])
+            except db.exc.SQLAlchemyError as error:
+                search.unsearched.append(f"samples of reconciliations, to take the id out ({type(error).__name__})")
             search.instance(instance)
             for folder in question["folders"]:
                 search.folder("log", Path(folder))
             answer = {
+                "taken_out": taken_out,
                 "traces": dict(search.traces),
                 "runs": sorted(search.runs),
                 "unsearched": search.unsearched,

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
-from customer_pipeline.steps import Ingested, ingest
+from customer_pipeline.steps.ingestion import Ingested, ingest
 from customer_pipeline.windows import Window
 
 Ingestion: TypeAlias = tuple[Window, Callable[[], Ingested]]

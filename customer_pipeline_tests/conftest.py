@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 
+import dagster as dg
 import pytest
 from hypothesis import settings
 
@@ -19,6 +20,7 @@ os.environ.update(
     }
 )
 
+from customer_pipeline_tests.postgresql import PostgreSQLServer
 from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
 
 # What is started in the background is told to ignore Ctrl-C; a program under test is not to inherit that.
@@ -58,3 +60,21 @@ def sandbox(sandbox_server: SandboxServer) -> Iterator[SandboxServer]:
     sandbox_server.control("DELETE", "faults")
     yield sandbox_server
     sandbox_server.control("DELETE", "faults")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQLServer]:
+    """One PostgreSQL for the whole test process."""
+    with PostgreSQLServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_instance(request: pytest.FixtureRequest) -> Iterator[dg.DagsterInstance]:
+    """An instance that keeps its runs in SQLite, as by default, then one that keeps them in PostgreSQL."""
+    overrides = {}
+    if request.param == "postgresql":
+        server: PostgreSQLServer = request.getfixturevalue("postgresql")
+        overrides = {"storage": server.storage()}
+    with dg.instance_for_test(overrides=overrides) as made:
+        yield made

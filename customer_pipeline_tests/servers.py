@@ -49,18 +49,29 @@ def accepts_connections(port: int) -> bool:
 
 
 class ServerProcess:
-    """A child process that is ready once its port accepts connections."""
+    """A child process that is ready once its port accepts connections; of another user, where one is given."""
 
-    def __init__(self, command: Sequence[str], port: int, *, log: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        port: int,
+        *,
+        log: Path,
+        env: dict[str, str] | None = None,
+        user: int | None = None,
+    ) -> None:
         self.command = list(command)
         self.port = port
         self.log = log
         self.env = env
+        self.user = user
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=self.env)
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, env=self.env, user=self.user, group=self.user
+            )
         process = self.process
 
         def ready() -> bool:

@@ -13,7 +13,7 @@ from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.errors import ProviderRejected
 from customer_pipeline.ranges import ingestions
-from customer_pipeline.steps import RAW_CUSTOMERS
+from customer_pipeline.steps.datasets import RAW_CUSTOMERS
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor, split
 from customer_pipeline_tests.provider.wire import Reply, Request, Server, page, profile
 from customer_pipeline_tests.servers import wait_until

@@ -26,7 +26,15 @@ def _window(value: Any) -> Any:
 # In JSON as the cache contract has them.
 Instant = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(format_instant)]
 Interval = Annotated[Window, BeforeValidator(_window), PlainSerializer(interval)]
-Event = Literal["outage_started", "needs_person", "outage_returned", "windows_given_up", "outage_healed"]
+Event = Literal[
+    "outage_started",
+    "needs_person",
+    "outage_returned",
+    "windows_given_up",
+    "outage_healed",
+    "job_failed",
+    "job_recovered",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,13 +45,15 @@ class Message:
         event: what happened.
         at: when it was noticed.
         outage: when the outage was noticed that it belongs to, the same in all of its messages; None outside of one.
-        since: since when the cache is stale; None outside of an outage.
-        cause: the kind of the outage's cause.
+        since: since when the cache is stale, or the job fails; None outside of both.
+        cause: the kind of the cause; None where it is not known.
         permanent: whether the cause needs a person.
         windows: how many windows lack, were healed, or were given up.
         given_up: the ranges that were given up.
         customers_changed: how many customers the healed windows changed; None unless healed.
-        run_id: the run that failed.
+        run_id: the run that failed, or has succeeded.
+        job: the job that it is about; None where it is about windows.
+        told: the line by which the job's run explains its failure.
     """
 
     event: Event
@@ -56,11 +66,13 @@ class Message:
     given_up: tuple[Interval, ...] = ()
     customers_changed: int | None = None
     run_id: str | None = None
+    job: str | None = None
+    told: str | None = None
 
     @property
     def id(self) -> str:
         """The same whenever it is sent again."""
-        return f"{self.event}/{format_instant(self.at)}"
+        return "/".join([self.event, *([self.job] if self.job else []), format_instant(self.at)])
 
     @property
     def needs_person(self) -> bool:

@@ -26,6 +26,27 @@ class LiveRun:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JobRun:
+    """The newest run of a job that has ended.
+
+    Attributes:
+        job: the job's name.
+        id: the run's id.
+        ended: when it ended.
+        failed: whether it did so without success.
+        cause: why; None where it succeeded, or its tags do not say.
+        told: the line by which it explains its failure, if it does and it is new.
+    """
+
+    job: str
+    id: str
+    ended: datetime
+    failed: bool
+    cause: Cause | None = None
+    told: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Published:
     """One publication: the window, when, and how many customers it changed."""
 
@@ -46,6 +67,7 @@ class Observation:
         given_up: the windows that the heal has given up.
         first_publication: when this instance first published anything; None before.
         publications: what was published since `State.publications_after`; more does no harm.
+        jobs: the newest run of each job beside the windows that has ended.
     """
 
     now: datetime
@@ -55,6 +77,7 @@ class Observation:
     given_up: tuple[Window, ...] = ()
     first_publication: datetime | None = None
     publications: Sequence[Published] = ()
+    jobs: Sequence[JobRun] = ()
 
 
 def between(windows: Iterable[Window], start: datetime | None, end: datetime) -> list[Window]:

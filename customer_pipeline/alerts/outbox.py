@@ -1,6 +1,7 @@
 """Messages that wait for a channel to take them: at least once each, with growing pauses. Pure.
 
-What a person may still have to act upon waits until it is taken; news of a heal is of no use after an hour.
+What a person may still have to act upon waits until it is taken; news of a heal, and of a job that has succeeded again,
+is of no use after an hour.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ KEPT_FOR = timedelta(hours=1)
 
 # What a healed outage makes needless to tell: the message about the heal says it too.
 _SUPERSEDED = {"outage_started", "needs_person", "outage_returned"}
+_GOOD_NEWS = {"outage_healed", "job_recovered"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,11 +47,17 @@ class Outbox:
         """Add `messages` for each of `channels`; what waits for another channel is forgotten."""
         new = list(messages)
         healed = {message.outage for message in new if message.event == "outage_healed"}
+        recovered = {message.job for message in new if message.event == "job_recovered"}
         queues = {}
         for channel in channels:
             queue = self.queues.get(channel, Queue())
             waiting = [*queue.messages, *new]
-            kept = [each for each in waiting if each.event not in _SUPERSEDED or each.outage not in healed]
+            kept = [
+                each
+                for each in waiting
+                if not (each.event in _SUPERSEDED and each.outage in healed)
+                and not (each.event == "job_failed" and each.job in recovered)
+            ]
             queues[channel] = replace(queue, messages=tuple(kept))
         return Outbox(queues=queues)
 
@@ -69,17 +77,19 @@ class Outbox:
     def failed(self, channel: str, now: datetime) -> tuple["Outbox", tuple[Message, ...]]:
         """Return the outbox after a failed try, and the messages that are not tried again.
 
-        These are older than `KEPT_FOR`, and either about a heal or followed by another of their event, which names the
-        windows that they gave up.
+        These are older than `KEPT_FOR`, and either good news or followed by another of their event and job, which names
+        the windows that they gave up.
         """
         queue = self.queues[channel]
-        newest: dict[str, Message] = {each.event: each for each in queue.messages if each.event != "outage_healed"}
+        newest = {(each.event, each.job): each for each in queue.messages if each.event not in _GOOD_NEWS}
         dropped = tuple(
-            each for each in queue.messages if now - each.at >= KEPT_FOR and newest.get(each.event) is not each
+            each
+            for each in queue.messages
+            if now - each.at >= KEPT_FOR and newest.get((each.event, each.job)) is not each
         )
         given_up = [window for each in dropped if each.event == "windows_given_up" for window in each.given_up]
         kept = tuple(
-            _naming(given_up, each) if given_up and newest.get("windows_given_up") is each else each
+            _naming(given_up, each) if given_up and newest.get(("windows_given_up", None)) is each else each
             for each in queue.messages
             if each not in dropped
         )

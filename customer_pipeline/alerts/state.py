@@ -1,6 +1,7 @@
 """What one evaluation leaves to the next: the outage that lasts, and what was told already."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from customer_pipeline.alerts.messages import Instant, Interval
@@ -35,6 +36,19 @@ class Outage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JobState:
+    """What is known of a job beside the windows.
+
+    Attributes:
+        seen_until: what ended until then is known.
+        failing_since: when the failure ended that was told; None unless the job fails.
+    """
+
+    seen_until: Instant
+    failing_since: Instant | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class State:
     """The state of the alerts.
 
@@ -44,6 +58,7 @@ class State:
         sound_at: when everything that was due was published last.
         unreadable_since: since when the cache cannot be read.
         first_publication: when this instance first published anything; what was due before is left to the first load.
+        jobs: by name; one that is not there was never looked at.
     """
 
     outage: Outage | None = None
@@ -51,11 +66,17 @@ class State:
     sound_at: Instant | None = None
     unreadable_since: Instant | None = None
     first_publication: Instant | None = None
+    jobs: Mapping[str, JobState] = field(default_factory=dict)
 
     @property
     def publications_after(self) -> datetime | None:
         """From when on the next observation needs the publications; None where it needs none."""
         return self.outage.counted_until if self.outage else None
+
+    def is_news(self, job: str, ended: datetime) -> bool:
+        """Return whether a run of a job that ended then was not seen yet."""
+        known = self.jobs.get(job)
+        return known is not None and ended > known.seen_until
 
 
 def bounded(windows: list[Window]) -> tuple[Window, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from customer_pipeline.alerts import job_words
 from customer_pipeline.alerts.causes import Cause
 from customer_pipeline.alerts.messages import Message, interval
 from customer_pipeline.alerts.state import State
@@ -58,6 +59,7 @@ class Sender:
             "outage": message.outage and format_instant(message.outage),
             "since": message.since and format_instant(message.since),
             "cause": message.cause,
+            "job": message.job,
             "windows": message.windows,
             "windows_given_up": [interval(window) for window in message.given_up],
             "duration_seconds": None if duration is None else round(duration.total_seconds()),
@@ -75,11 +77,13 @@ class Sender:
 
 def summary(state: State) -> str:
     """Return in a line what the alerts think at present."""
+    told = [f"{job} fails since {_at(known.failing_since)}" for job, known in state.jobs.items() if known.failing_since]
     if state.outage:
         cause = Cause(state.outage.cause).headline
         missed = _windows(count(state.outage.windows))
-        return f"told already: {cause}; stale since {_at(state.outage.since)}, {missed} missed"
-    return "the cache cannot be read" if state.unreadable_since else "nothing to tell"
+        told = [f"{cause}; stale since {_at(state.outage.since)}, {missed} missed", *told]
+    unreadable = ["the cache cannot be read"] if state.unreadable_since and not state.outage else []
+    return "; ".join([*unreadable, *([f"told already: {'; '.join(told)}"] if told else [])]) or "nothing to tell"
 
 
 def _headline(message: Message) -> str:
@@ -92,6 +96,8 @@ def _headline(message: Message) -> str:
             return f"{healed}, but for {_windows(count(message.given_up))}" if message.given_up else healed
         case "outage_returned":
             cause = f"back again: {cause}"
+        case "job_failed" | "job_recovered":
+            cause = job_words.headline(message)
         case _:
             pass
     return f"needs you: {cause}" if message.permanent else cause
@@ -115,6 +121,8 @@ def _sentences(message: Message) -> list[str]:
             if message.given_up:
                 return [*lines, f"Needs you: {_ranges(message.given_up)} given up; see the message about it."]
             return [*lines, "Nothing is left to do."]
+        case "job_failed" | "job_recovered":
+            return job_words.sentences(message)
         case _:
             pass
     if message.permanent:

@@ -1,4 +1,4 @@
-"""What can go wrong at the cache, as types that say what to do. They carry no customer value, key or password.
+"""What can go wrong at the cache, as types that say what to do. They carry no value or key of a customer, no password.
 
 A reply's own text is never repeated: Redis quotes arguments in some of them. Its code is.
 """
@@ -110,6 +110,14 @@ _BY_PHRASE = {
 def wrong_type(pattern: str) -> CacheRejected:
     """Return the error for a key of the form `pattern` that holds a value of another type."""
     return CacheRejected(f"a key of the form {pattern} holds a value of another type", advice=_REJECTED["WRONGTYPE"][1])
+
+
+def not_utf8(place: str) -> CacheRejected:
+    """Return the error for an id that is not UTF-8, as no customer's is; `place` names where it stands."""
+    return CacheRejected(
+        f"{place} holds an id that is not UTF-8",
+        advice="Something else writes under this prefix: stop it and remove that, or set another prefix.",
+    )
 
 
 def explain(error: Exception) -> CacheError:

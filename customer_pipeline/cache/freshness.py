@@ -1,7 +1,7 @@
 """The freshness: what readers are told of the coverage, and its form. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import orjson
@@ -35,6 +35,10 @@ class Freshness:
     def looked_until(self) -> datetime:
         """Up to where gaps were looked for, as far as the gaps tell."""
         return max([self.latest, *(gap.end for gap in self.gaps)])
+
+    def lag(self, at: datetime) -> timedelta:
+        """Return how far the cache's unbroken truth lies behind an instant."""
+        return at - self.as_of
 
     def dump(self) -> bytes:
         """Return the JSON of the cache contract."""

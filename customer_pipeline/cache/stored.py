@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.entries import Entry, parse, values_of
-from customer_pipeline.cache.errors import CLIENT_ERRORS, explain
-from customer_pipeline.cache.exchange import exchange
+from customer_pipeline.cache.errors import CLIENT_ERRORS, explain, not_utf8
+from customer_pipeline.cache.exchange import Command, exchange
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.timestamps import CONTRACT_LENGTH, parse_instant
 
@@ -34,8 +34,8 @@ class Stored(NamedTuple):
         document: the document; None where there is none.
         tombstone: the version at which the customer was deleted; None where that is not known.
         score: in the index, in epoch milliseconds; None where the index does not hold the customer.
-        is_found: whether the indexes hold the customer under the e-mail address and telephone number of the state that
-            was asked for.
+        is_found: whether the indexes hold the customer under the e-mail address and telephone number of a state; see
+            `read_beside`.
     """
 
     document: bytes | None
@@ -67,8 +67,17 @@ def content_of(document: bytes) -> bytes:
     return document[len(_HEAD) + VERSION_LENGTH :]
 
 
-def read(connection: Connection, states: Sequence[State], *, keys: CacheKeys) -> list[Stored]:
-    """Return what the cache holds of the customer of each state, in one round trip (in a cluster, one for each node).
+def read(connection: Connection, ids: Sequence[str], *, keys: CacheKeys) -> list[Stored]:
+    """Return what the cache holds of each customer, in one round trip (in a cluster, one for each node).
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    return _stored(exchange(connection, _reading(ids, keys=keys))) if ids else []
+
+
+def read_beside(connection: Connection, states: Sequence[State], *, keys: CacheKeys) -> list[Stored]:
+    """Return what the cache holds of the customer of each state, and whether the indexes say what the state says.
 
     Raises:
         CacheError: if it cannot be read.
@@ -76,28 +85,35 @@ def read(connection: Connection, states: Sequence[State], *, keys: CacheKeys) ->
     if not states:
         return []
     values = [values_of(state.document) for state in states]
-    scores, emails, phones, *found = exchange(
+    emails, phones, *found = exchange(
         connection,
         [
-            ("ZMSCORE", keys.by_updated_at, *(state.id for state in states)),
             ("ZMSCORE", keys.by_email, *map(_entry, states, (said.email for said in values))),
             ("ZMSCORE", keys.by_phone, *map(_entry, states, (said.phone for said in values))),
-            *(("MGET", keys.document(state.id), keys.tombstone(state.id)) for state in states),
+            *_reading([state.id for state in states], keys=keys),
         ],
     )
     return [
-        Stored(
-            document,
-            tombstone,
-            None if score is None else float(score),
-            is_found=not (said.email and email is None) and not (said.phone and phone is None),
-        )
-        for (document, tombstone), score, said, email, phone in zip(found, scores, values, emails, phones, strict=True)
+        held._replace(is_found=not (said.email and email is None) and not (said.phone and phone is None))
+        for held, said, email, phone in zip(_stored(found), values, emails, phones, strict=True)
     ]
 
 
 def _entry(state: State, value: bytes | None) -> bytes:
     return bytes(Entry(value or b"", state.id.encode()))
+
+
+def _reading(ids: Sequence[str], *, keys: CacheKeys) -> list[Command]:
+    pairs = [("MGET", keys.document(customer_id), keys.tombstone(customer_id)) for customer_id in ids]
+    return [("ZMSCORE", keys.by_updated_at, *ids), *pairs]
+
+
+def _stored(replies: list[Any]) -> list[Stored]:
+    scores, *found = replies
+    return [
+        Stored(document, tombstone, None if score is None else float(score))
+        for (document, tombstone), score in zip(found, scores, strict=True)
+    ]
 
 
 def read_versions(connection: Connection, ids: Sequence[str], *, keys: CacheKeys) -> list[Version | None]:
@@ -127,10 +143,10 @@ def scan_index(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]
     Whoever is in it from beginning to end comes, perhaps twice; whoever comes or goes meanwhile may come.
 
     Raises:
-        CacheError: if it cannot be read.
+        CacheError: if it cannot be read, or an id is not UTF-8.
     """
     for members in _scanned(connection, keys.by_updated_at):
-        yield [member.decode() for member in members]
+        yield [_text_of(member, f"the member {member!r} of {keys.by_updated_at}") for member in members]
 
 
 def scan_entries(connection: Connection, index: str) -> Iterator[list[Entry]]:
@@ -166,18 +182,18 @@ def scan_documents(connection: Connection, *, keys: CacheKeys) -> Iterator[list[
     The server goes through all of its keys for it.
 
     Raises:
-        CacheError: if it cannot be read.
+        CacheError: if it cannot be read, or an id is not UTF-8.
     """
     first = len(keys.document("").encode()) - 1
     found = connection.scan_iter(match=keys.documents, count=_CHUNK)
     while True:
         try:
-            chunk = [cast("bytes", key)[first:-1].decode() for key in islice(found, _CHUNK)]
+            chunk = [cast("bytes", key) for key in islice(found, _CHUNK)]
         except CLIENT_ERRORS as error:
             raise explain(error) from None
         if not chunk:
             return
-        yield chunk
+        yield [_text_of(key[first:-1], f"the key {key!r}") for key in chunk]
 
 
 def _scanned(connection: Connection, index: str) -> Iterator[list[bytes]]:
@@ -189,3 +205,10 @@ def _scanned(connection: Connection, index: str) -> Iterator[list[bytes]]:
             yield [member for member, _ in members]
         if int(cursor) == 0:
             return
+
+
+def _text_of(customer_id: bytes, place: str) -> str:
+    try:
+        return customer_id.decode()
+    except UnicodeDecodeError:
+        raise not_utf8(place) from None

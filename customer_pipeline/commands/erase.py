@@ -17,7 +17,7 @@ from customer_pipeline.dev.home import Home
 from customer_pipeline.instance import erasures
 from customer_pipeline.instance.graphql import GraphQL, WebserverError
 from customer_pipeline.instance.runs import first_line_of_failure
-from customer_pipeline.instance.watching import PATIENCE, POLL_SECONDS
+from customer_pipeline.instance.watching import PATIENCE, POLL_SECONDS, QUEUE_PATIENCE
 from customer_pipeline.settings import Settings
 from customer_pipeline.timestamps import now
 
@@ -33,10 +33,10 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = commands.add_parser(
         "erase",
         help="erase one customer from cache and landing store for good, and prove it",
-        description="Removes the customer from cache and landing store, and leaves a salted hash, by which "
-        "every later publication and replay leaves the customer out. Broken off, the same command goes on. Exit codes: "
-        "0 erased and proven, 1 something is left, 2 an argument or a setting is wrong, 3 erased, but not proven for "
-        "Dagster.",
+        description="Removes the customer from cache, index, landing store and the samples that reconciliations have "
+        "shown, and leaves a salted hash, by which every later publication and replay leaves the customer out. Broken "
+        "off, the same command goes on. Exit codes: 0 erased and proven, 1 something is left, 2 an argument or a "
+        "setting is wrong, 3 erased, but not proven for Dagster.",
     )
     parser.add_argument("id", metavar="ID", help="of the customer; - reads it from standard input")
     parser.add_argument("--unsuppress", action="store_true", help="let the customer be published again; erases nothing")
@@ -139,7 +139,7 @@ class _Command:
             say(f"{error}; the customer is erased by this process instead")
             return False
         say(self._graphql.link(erasures.page(run_id)))
-        heard = now()
+        heard = launched = now()
         while True:
             try:
                 state = erasures.state(self._graphql, run_id)
@@ -151,11 +151,24 @@ class _Command:
                     cause = first_line_of_failure(self._graphql, state.run) or "it does not say why"
                     say(f"the job ended as {state.run.status}: {cause}; this process goes on")
                     return False
+                if state.queued and heard - launched >= QUEUE_PATIENCE:
+                    self._unqueue(run_id)
+                    return False
             except WebserverError as error:
                 if now() - heard > PATIENCE:
                     say(f"{error}; this process goes on")
                     return False
             time.sleep(POLL_SECONDS)
+
+    def _unqueue(self, run_id: str) -> None:
+        say(
+            f"the run has been queued for {QUEUE_PATIENCE.total_seconds():.0f} seconds: does the daemon run? "
+            "`customer-pipeline status` tells; this process goes on"
+        )
+        try:
+            erasures.cancel(self._graphql, run_id)
+        except WebserverError as error:
+            say(f"the run stays in the queue ({error}): once it begins, it finds nothing")
 
     def _runs(self) -> set[str]:
         try:
@@ -169,6 +182,11 @@ class _Command:
         return search(self._id, self._environ, logs=[home.logs] if home.running() else [])
 
     def _told(self, hash_: str, proof: Proof, *, other_keys: list[str]) -> int:
+        from customer_pipeline.erasure.target import is_number  # noqa: PLC0415
+
+        if count := proof.taken_out:
+            some = f"{count:,} reconciliation{'s' * (count != 1)}"
+            say(f"the id is taken out of the sample of {some} in Dagster's history")
         left = [f"the key {key} of the cache mentions the id: remove it" for key in other_keys]
         left += [f"{count:,} times in {place}" for place, count in sorted(proof.traces.items())]
         if proof.runs:
@@ -181,4 +199,6 @@ class _Command:
             said = ["erased from cache and landing store, but not proven for Dagster; not looked through:", *unproven]
             return complain("\n  ".join(said), code=NOT_PROVEN)
         say(f"no trace of {hash_} is left in cache, landing store, Dagster's storage and compute logs")
+        if is_number(self._id):
+            say("the id is a number: numbers in texts are not taken for it")
         return 0

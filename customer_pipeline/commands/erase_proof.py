@@ -25,20 +25,30 @@ class Proof:
         traces: how many values tell of the customer, by place.
         runs: the runs whose records do.
         unsearched: what could not be looked through.
+        taken_out: how many reconciliations had the customer in their sample, and no longer have.
     """
 
     traces: Mapping[str, int]
     runs: tuple[str, ...] = ()
     unsearched: tuple[str, ...] = ()
+    taken_out: int = 0
 
 
 def search(customer_id: str, environ: Mapping[str, str], *, logs: Sequence[Path]) -> Proof:
-    """Look for the id in runs, events, ticks and compute logs of the instance, and in the files below `logs`."""
+    """Take the id out of the samples of reconciliations, then look for it in all that the instance keeps.
+
+    That is runs, events, ticks and compute logs, and the files below `logs`.
+    """
     try:
         answer = _asked({"id": customer_id, "folders": [str(folder) for folder in logs]}, environ)
     except StorageUnreadable as error:
         return Proof(traces={}, unsearched=(str(error),))
-    return Proof(traces=answer["traces"], runs=tuple(answer["runs"]), unsearched=tuple(answer["unsearched"]))
+    return Proof(
+        traces=answer["traces"],
+        runs=tuple(answer["runs"]),
+        unsearched=tuple(answer["unsearched"]),
+        taken_out=answer["taken_out"],
+    )
 
 
 def runs_under_way(environ: Mapping[str, str]) -> set[str]:

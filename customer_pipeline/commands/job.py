@@ -9,7 +9,7 @@ from customer_pipeline.commands.output import complain, say
 from customer_pipeline.instance import job_runs
 from customer_pipeline.instance.graphql import GraphQL, WebserverError, WebserverUnreachable
 from customer_pipeline.instance.job_runs import JobRun
-from customer_pipeline.instance.watching import PATIENCE, POLL_SECONDS
+from customer_pipeline.instance.watching import QUEUE_PATIENCE, ContactLost, watch
 from customer_pipeline.timestamps import now
 
 FAILED = 1
@@ -26,7 +26,7 @@ def run_job(
     tags: Mapping[str, str] | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Start a run of a job, or go on watching the one that is under way; return the exit code of its outcome.
+    """Start a run of a job, or go on watching one with the same tags; return the exit code of its outcome.
 
     A run of which an asset check did not pass has not succeeded.
 
@@ -34,11 +34,11 @@ def run_job(
         graphql: of the webserver.
         job: its name.
         config: the run config, where a run is started.
-        tags: of that run.
+        tags: of that run; one that is under way with others does something else.
         wait: waits for so many seconds.
     """
     try:
-        run = job_runs.unfinished(graphql, job)
+        run = job_runs.unfinished(graphql, job, tags=tags)
         if run:
             say(f"run {run.id[:8]} of {job} is under way: watching it")
         else:
@@ -60,27 +60,28 @@ def run_job(
 
 
 def _watched(graphql: GraphQL, job: str, run: JobRun, *, wait: Callable[[float], None]) -> int:
-    silent_since = None
-    while True:
-        try:
-            run = job_runs.look(graphql, run)
-        except WebserverError as error:
-            silent_since = silent_since or now()
-            if now() - silent_since >= PATIENCE:
-                return complain(
-                    f"{error}. The run goes on: once the webserver is back, the same command watches it again",
-                    code=OUTCOME_UNKNOWN,
-                )
-        else:
-            silent_since = None
-            for line in run.lines:
+    seen = run
+    is_queue_told = False
+
+    def look() -> JobRun:
+        return job_runs.look(graphql, seen)
+
+    try:
+        for seen in watch(look, say=say, wait=wait, clock=now):
+            for line in seen.lines:
                 say(line)
-            if run.succeeded and run.failed_checks:
-                return complain(f"run {run.id[:8]} of {job} has ended: {' '.join(run.failed_checks)}", code=FAILED)
-            if run.succeeded:
-                say(f"run {run.id[:8]} of {job} has succeeded")
-                return 0
-            if run.failed:
-                cause = run.cause or ("canceled" if run.status == "CANCELED" else "it does not say why")
-                return complain(f"run {run.id[:8]} of {job} ended as {run.status}: {cause}", code=FAILED)
-        wait(POLL_SECONDS)
+            if seen.queued and seen.created and not is_queue_told and now() - seen.created >= QUEUE_PATIENCE:
+                say(f"queued since {seen.created:%H:%M:%S}Z: does the daemon run? `customer-pipeline status` tells")
+                is_queue_told = True
+    except ContactLost as error:
+        return complain(
+            f"{error}. The run goes on: once the webserver is back, the same command watches it again",
+            code=OUTCOME_UNKNOWN,
+        )
+    if seen.succeeded and not seen.failed_checks:
+        say(f"run {run.id[:8]} of {job} has succeeded")
+        return 0
+    if seen.succeeded:
+        return complain(f"run {run.id[:8]} of {job} has ended: {' '.join(seen.failed_checks)}", code=FAILED)
+    cause = seen.cause or ("canceled" if seen.status == "CANCELED" else "it does not say why")
+    return complain(f"run {run.id[:8]} of {job} ended as {seen.status}: {cause}", code=FAILED)

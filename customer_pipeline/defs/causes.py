@@ -19,7 +19,7 @@ from customer_pipeline.provider.errors import (
 from customer_pipeline.provider.profile import ProfileError
 from customer_pipeline.reconciliation.errors import ReconciliationRefused
 from customer_pipeline.snapshot.errors import LoadRefused
-from customer_pipeline.steps import PublicationIncomplete
+from customer_pipeline.steps.publication import PublicationIncomplete
 from customer_pipeline.windows import Window
 
 Facts: TypeAlias = dict[str, str | int | float]

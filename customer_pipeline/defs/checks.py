@@ -11,7 +11,8 @@ import dagster as dg
 
 from customer_pipeline.cache.coverage import Freshness
 from customer_pipeline.defs.verdicts import Metadata, Verdict
-from customer_pipeline.steps import Normalized, Published
+from customer_pipeline.steps.normalization import Normalized
+from customer_pipeline.steps.publication import Published
 from customer_pipeline.windows import Window
 
 MAX_QUARANTINE_RATE = 0.1

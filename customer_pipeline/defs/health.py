@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from customer_pipeline import run_tags, steps, timestamps
+from customer_pipeline import run_tags, timestamps
 from customer_pipeline.cache.errors import CacheError
 from customer_pipeline.defs import history
 from customer_pipeline.defs.checks import check_freshness
@@ -105,7 +105,7 @@ def _observe(context: dg.SensorEvaluationContext, cache: CacheResource, *, at: d
         with cache.reader() as (reader, _):
             coverage, freshness = reader.read(), reader.freshness()
             gaps = reader.gaps(until)
-        lag = steps.lag(freshness, at) if freshness else None
+        lag = freshness.lag(at) if freshness else None
     except CacheError as error:
         unreadable = error
         lag = lag_at(at, publications=publications)

@@ -76,9 +76,9 @@ def finished(instance: dg.DagsterInstance, *, lane: str | None = None, limit: in
     return list(_runs(instance, dg.RunsFilter(statuses=ended, tags=tags), limit=limit))
 
 
-def loads(instance: dg.DagsterInstance, *, limit: int) -> list[PipelineRun]:
-    """Return the newest runs that load the whole cache, newest first, whatever their state."""
-    records = instance.get_run_records(filters=dg.RunsFilter(job_name=BOOTSTRAP_JOB), limit=limit)
+def of_job(instance: dg.DagsterInstance, job: str, *, limit: int) -> list[PipelineRun]:
+    """Return the newest runs of a job, newest first, whatever their state."""
+    records = instance.get_run_records(filters=dg.RunsFilter(job_name=job), limit=limit)
     return [_pipeline_run(record) for record in records]
 
 

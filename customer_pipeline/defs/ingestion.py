@@ -2,12 +2,13 @@
 
 import dagster as dg
 
-from customer_pipeline import run_tags, steps
+from customer_pipeline import run_tags
 from customer_pipeline.defs.columns import columns_of
 from customer_pipeline.defs.failures import explained, transient_retries
 from customer_pipeline.defs.partitions import range_runs, ten_minute_windows, windows_of
 from customer_pipeline.defs.resources import LandingResource, ProviderResource
 from customer_pipeline.ranges import ingestions
+from customer_pipeline.steps import datasets
 
 
 @dg.asset(
@@ -18,7 +19,7 @@ from customer_pipeline.ranges import ingestions
     kinds={"python", "parquet"},
     owners=["team:data-engineering"],
     description="Every record that the provider says changed in the window, as received.",
-    metadata=columns_of(steps.RAW_CUSTOMERS),
+    metadata=columns_of(datasets.RAW_CUSTOMERS),
 )
 def raw_customers(
     context: dg.AssetExecutionContext, provider: ProviderResource, landing: LandingResource
@@ -50,7 +51,7 @@ def raw_customers(
                     "redelivered": walk.redelivered,
                     "outside_window": walk.outside,
                     "suppressed": ingested.suppressed,
-                    "dagster/uri": store.uri_of(steps.RAW_CUSTOMERS, window),
+                    "dagster/uri": store.uri_of(datasets.RAW_CUSTOMERS, window),
                 },
                 partition_key=window.key,
             )

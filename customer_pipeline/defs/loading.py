@@ -65,7 +65,7 @@ def load_runs(instance: dg.DagsterInstance) -> list[LoadRun]:
             configuration=run.tags.get(run_tags.CONFIGURATION),
             from_landing=run.tags.get(run_tags.FROM_LANDING) == "true",
         )
-        for run in history.loads(instance, limit=_RUNS)
+        for run in history.of_job(instance, history.BOOTSTRAP_JOB, limit=_RUNS)
     ]
 
 

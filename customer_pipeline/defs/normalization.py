@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from customer_pipeline import steps
 from customer_pipeline.defs.checks import check_normalization, normalization_checks
 from customer_pipeline.defs.columns import columns_of
 from customer_pipeline.defs.failures import explained, transient_retries
 from customer_pipeline.defs.partitions import range_runs, ten_minute_windows, windows_of
 from customer_pipeline.defs.resources import LandingResource, ProviderResource
 from customer_pipeline.defs.verdicts import require
+from customer_pipeline.steps.datasets import CUSTOMERS, QUARANTINED_CUSTOMERS
+from customer_pipeline.steps.normalization import normalize
 
 
 @dg.multi_asset(
@@ -23,7 +24,7 @@ from customer_pipeline.defs.verdicts import require
             kinds={"pandas", "parquet"},
             owners=["team:data-engineering"],
             description="One typed row a customer: the newest state in the window.",
-            metadata=columns_of(steps.CUSTOMERS),
+            metadata=columns_of(CUSTOMERS),
         ),
         dg.AssetSpec(
             "quarantined_customers",
@@ -32,7 +33,7 @@ from customer_pipeline.defs.verdicts import require
             kinds={"pandas", "parquet"},
             owners=["team:data-engineering"],
             description="Rejected records with a reason code and the field's path; never published.",
-            metadata=columns_of(steps.QUARANTINED_CUSTOMERS),
+            metadata=columns_of(QUARANTINED_CUSTOMERS),
         ),
     ],
     partitions_def=ten_minute_windows,
@@ -51,7 +52,7 @@ def normalization(
     reports = []
     for window in windows:
         with explained(context, window):
-            report = steps.normalize(window, profile=profile, landing=store)
+            report = normalize(window, profile=profile, landing=store)
         reports.append(report)
         context.add_asset_metadata(
             {
@@ -63,7 +64,7 @@ def normalization(
                 "invalid_fields": sum(report.invalid.values()),
                 "invalid_by_field": _table("field", report.invalid),
                 "seconds": round(report.seconds, 3),
-                "dagster/uri": store.uri_of(steps.CUSTOMERS, window),
+                "dagster/uri": store.uri_of(CUSTOMERS, window),
             },
             asset_key="customers",
             partition_key=window.key,
@@ -72,7 +73,7 @@ def normalization(
             {
                 "dagster/row_count": report.quarantined_total,
                 "quarantined_by_reason": _table("reason", report.quarantined),
-                "dagster/uri": store.uri_of(steps.QUARANTINED_CUSTOMERS, window),
+                "dagster/uri": store.uri_of(QUARANTINED_CUSTOMERS, window),
             },
             asset_key="quarantined_customers",
             partition_key=window.key,

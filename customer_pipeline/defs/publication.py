@@ -5,12 +5,13 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from customer_pipeline import steps, timestamps
+from customer_pipeline import timestamps
 from customer_pipeline.defs.checks import OUTDATED_AFTER, STALE_AFTER, check_publication, publication_checks
 from customer_pipeline.defs.failures import explained, transient_retries
 from customer_pipeline.defs.partitions import range_runs, ten_minute_windows, windows_of
 from customer_pipeline.defs.resources import CacheResource, LandingResource
 from customer_pipeline.defs.verdicts import Metadata, require
+from customer_pipeline.steps import publication
 
 
 @dg.asset(
@@ -31,7 +32,7 @@ def customer_cache(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Publish each window through the guard, then add it to the coverage."""
     store = landing.store()
-    reports: list[steps.Published] = []
+    reports: list[publication.Published] = []
     windows = windows_of(context)
     with (
         _published_windows_stay_green(context, reports),
@@ -40,7 +41,7 @@ def customer_cache(
     ):
         for window in windows:
             with explained(context, window):
-                report = steps.publish(window, landing=store, publisher=publisher, coverage=coverage)
+                report = publication.publish(window, landing=store, publisher=publisher, coverage=coverage)
             reports.append(report)
     for report in reports:
         context.add_asset_metadata(_metadata_of(report), partition_key=report.window.key)
@@ -51,7 +52,9 @@ def customer_cache(
 
 
 @contextmanager
-def _published_windows_stay_green(context: dg.AssetExecutionContext, reports: list[steps.Published]) -> Iterator[None]:
+def _published_windows_stay_green(
+    context: dg.AssetExecutionContext, reports: list[publication.Published]
+) -> Iterator[None]:
     """Record what was published before the failure of another window.
 
     Before a retry nothing is recorded: the retry publishes these windows again, and its success records them.
@@ -69,7 +72,7 @@ def _published_windows_stay_green(context: dg.AssetExecutionContext, reports: li
         raise
 
 
-def _metadata_of(report: steps.Published) -> Metadata:
+def _metadata_of(report: publication.Published) -> Metadata:
     outcomes, freshness = report.outcomes, report.freshness
     return {
         "dagster/row_count": report.normalized,
@@ -78,7 +81,7 @@ def _metadata_of(report: steps.Published) -> Metadata:
         "stale": outcomes.stale,
         "deleted": outcomes.deleted,
         "suppressed": outcomes.suppressed,
-        "freshness_lag_seconds": round(steps.lag(freshness, timestamps.now()).total_seconds()),
+        "freshness_lag_seconds": round(freshness.lag(timestamps.now()).total_seconds()),
         "as_of": dg.MetadataValue.timestamp(freshness.as_of),
         "gaps": len(freshness.gaps),
         "seconds": round(report.seconds, 3),

@@ -1,14 +1,12 @@
 """Reconciliation: the provider and the cache compared, customer by customer, and the cache made to agree."""
 
-import time
-from collections.abc import Callable
-
 import dagster as dg
 from pydantic import Field
 
 from customer_pipeline import run_tags, timestamps
 from customer_pipeline.defs import history
 from customer_pipeline.defs.failures import explained, transient_retries
+from customer_pipeline.defs.lines import lines
 from customer_pipeline.defs.resources import CacheResource, LandingResource, ProviderResource
 from customer_pipeline.defs.verdicts import Metadata, Verdict
 from customer_pipeline.reconciliation.extras import MAX_DELETED_SHARE
@@ -17,9 +15,9 @@ from customer_pipeline.reconciliation.pictures import Point, trend
 from customer_pipeline.reconciliation.reconciling import reconcile
 from customer_pipeline.reconciliation.report import Reconciliation
 from customer_pipeline.reconciliation.walking import Walking, due_at, full_walk
+from customer_pipeline.reported_samples import sample_of
 
 MOST_AT_ONCE = 8
-SECONDS_BETWEEN_LINES = 5.0
 _SHOWN = 30
 _AGAIN = "tried again by the next reconciliation"
 
@@ -63,7 +61,7 @@ def reconcile_customers(
         provider.clients(most=MOST_AT_ONCE, background=True) as clients,
         cache.comparison(due=due_at(timestamps.now(), clients[0].profile), check_only=config.check_only) as comparison,
     ):
-        said = _lines(context)
+        said = lines(context)
         report = reconcile(
             lambda: full_walk(clients, landing=landing.store(), walking=walking, said=said),
             comparison=comparison,
@@ -73,7 +71,7 @@ def reconcile_customers(
     context.log.info("%s", report.said)
     metadata = _metadata_of(report, walking, points=_points(context.instance, report))
     context.log_event(dg.AssetMaterialization(customer_reconciliation.key, metadata=metadata))
-    verdict = _verdict(report.said, agrees=report.agrees, differences=report.differences)
+    verdict = _verdict(report.said, agrees=report.agrees, check_only=report.check_only, differences=report.differences)
     context.log_event(verdict.evaluation())  # type: ignore[arg-type]  # recorded all the same
 
 
@@ -104,41 +102,23 @@ customer_reconciliation_schedule = dg.ScheduleDefinition(
 @dg.asset_check(
     asset=customer_reconciliation.key,
     description="Every customer of the provider is in the cache as it is there, and nobody else, as of the newest "
-    "reconciliation. What differed and was published agrees; with check_only it does not.",
+    "reconciliation. What differed and was published agrees; with check_only it does not, nor does what is older at "
+    "the provider than in the cache.",
 )
 def cache_agrees_with_provider(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     """Repeat what the newest reconciliation found; the job reports it by itself."""
     for _, shown in history.reconciliations(context.instance, limit=1):
         agrees = shown.get("agrees_now") == "true"
-        return _verdict(str(shown["summary"]), agrees=agrees, differences=int(str(shown["differences"]))).result()
+        check_only = shown.get("check_only") == "true"
+        differences = int(str(shown["differences"]))
+        return _verdict(str(shown["summary"]), agrees=agrees, check_only=check_only, differences=differences).result()
     return dg.AssetCheckResult(
         passed=False, severity=dg.AssetCheckSeverity.WARN, description="Nothing was reconciled yet."
     )
 
 
-def _lines(context: dg.OpExecutionContext) -> Callable[[Walking], None]:
-    """Return what logs the progress, seldom enough that nobody minds."""
-    started = time.monotonic()
-    told = float("-inf")
-
-    def said(walking: Walking) -> None:
-        nonlocal told
-        if (at := time.monotonic()) - told >= SECONDS_BETWEEN_LINES:
-            told = at
-            rate = walking.rows / max(at - started, 1e-3)
-            context.log.info(
-                "%s customers read in %.0f s, %s a second; part %s of walk %s",
-                f"{walking.rows:,}",
-                at - started,
-                f"{rate:,.0f}",
-                walking.parts,
-                walking.walks,
-            )
-
-    return said
-
-
-def _verdict(said: str, *, agrees: bool, differences: int) -> Verdict:
+def _verdict(said: str, *, agrees: bool, check_only: bool, differences: int) -> Verdict:
+    mended_by = "Reconcile without check_only, and look" if check_only else "Do what the summary says: look"
     return Verdict(
         check="cache_agrees_with_provider",
         asset="customer_reconciliation",
@@ -146,26 +126,19 @@ def _verdict(said: str, *, agrees: bool, differences: int) -> Verdict:
         description=f"{said[:1].upper()}{said[1:]}.",
         metadata={
             "differences": differences,
-            "what_next": "Nothing." if agrees else "Reconcile without check_only, and look at the sample.",
+            "what_next": "Nothing." if agrees else f"{mended_by} at the sample.",
         },
     )
 
 
 def _metadata_of(report: Reconciliation, walking: Walking, *, points: list[Point]) -> Metadata:
-    """Return what the UI shows: the sample is the one place where ids of customers may stand."""
     outcomes = report.outcomes
-    sample = [
-        dg.TableRecord({"kind": kind.value, "id": customer_id})
-        for kind, ids in report.samples.items()
-        for customer_id in ids
-    ]
-    schema = dg.TableSchema([dg.TableColumn("kind", "string"), dg.TableColumn("id", "string")])
     return {
         "summary": report.said,
         "trend": dg.MetadataValue.md(trend(points)),
         "differences": report.differences,
         **{kind.value: report.counts[kind] for kind in Kind},
-        "sample": dg.MetadataValue.table(sample, schema=schema),
+        "sample": sample_of(report.samples.items()),
         "agrees_now": str(report.agrees).lower(),
         "check_only": str(report.check_only).lower(),
         "as_of": dg.MetadataValue.timestamp(report.as_of),

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 from pydantic import Field
 
-from customer_pipeline import run_tags, steps, timestamps
+from customer_pipeline import run_tags, timestamps
 from customer_pipeline.defs import history
 from customer_pipeline.defs.failures import explained, transient_retries
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.defs.resources import CacheResource, LandingResource
 from customer_pipeline.defs.verdicts import Metadata
 from customer_pipeline.landing.retention import Report, Tally, retain
+from customer_pipeline.steps import datasets
 from customer_pipeline.windows import WINDOW_LENGTH, Window, split
 
 _AGAIN = "tried again by the next run of landing_retention_schedule"
@@ -20,7 +21,7 @@ _SHOWN_RANGES = 50
 
 landing_store = dg.AssetSpec(
     "landing_store",
-    deps=[*steps.LANDED],
+    deps=[*datasets.LANDED],
     group_name="retention",
     kinds={"parquet"},
     owners=["team:data-engineering"],
@@ -38,7 +39,8 @@ class RetentionConfig(dg.Config):
 @dg.op(
     retry_policy=transient_retries,
     out=dg.Out(dg.Nothing),
-    description="Remove landed windows that are too old and published, and snapshots that a newer one replaces.",
+    description="Remove landed windows that are too old and published, snapshots that a newer one replaces, and what "
+    "killed reconciliations left.",
 )
 def remove_outdated(
     context: dg.OpExecutionContext, config: RetentionConfig, landing: LandingResource, cache: CacheResource
@@ -50,7 +52,7 @@ def remove_outdated(
             published = coverage.read()
         report = retain(
             landing.store(),
-            datasets=steps.LANDED,
+            datasets=datasets.LANDED,
             retained_for=settings.landing_retention,
             now=timestamps.now(),
             published=published,
@@ -90,10 +92,11 @@ def summary(report: Report) -> str:
     removed = sum(report.removed.values(), Tally())
     said = "would remove" if report.dry_run else "removed"
     kept = sum(_count(ranges) for ranges in (report.unpublished, report.in_use))
+    rest = f", and the rest of {len(report.abandoned)} killed reconciliations" if report.abandoned else ""
     older = f"{kept} older windows stay: not published, or in use" if kept else "no older window stays"
     return (
         f"{said} {removed.files} files ({removed.bytes} bytes) of {report.windows} windows and "
-        f"{len(report.snapshots)} snapshots that ended before {report.before:%Y-%m-%d %H:%M} UTC; {older}"
+        f"{len(report.snapshots)} snapshots that ended before {report.before:%Y-%m-%d %H:%M} UTC{rest}; {older}"
     )
 
 
@@ -108,6 +111,7 @@ def metadata(report: Report) -> Metadata:
         "removed_bytes": removed.bytes,
         "removed_windows": report.windows,
         "removed_snapshots": len(report.snapshots),
+        "removed_reconciliations": len(report.abandoned),
         "removed": _by_dataset(report.removed),
         "left_files": left.files,
         "left_bytes": left.bytes,

@@ -1,22 +1,19 @@
 """The snapshot: the whole provider in the cache, for the first time or once more after the cache was lost."""
 
-import time
-from collections.abc import Callable
-
 import dagster as dg
 from pydantic import Field
 
 from customer_pipeline import run_tags
 from customer_pipeline.defs.checks import MAX_QUARANTINE_RATE, is_quarantined_too_often
 from customer_pipeline.defs.failures import explained, transient_retries
+from customer_pipeline.defs.lines import lines
 from customer_pipeline.defs.resources import CacheResource, LandingResource, ProviderResource
 from customer_pipeline.defs.verdicts import Metadata, Unfit
 from customer_pipeline.snapshot.division import described
-from customer_pipeline.snapshot.loading import Loaded, Progress
+from customer_pipeline.snapshot.loading import Loaded
 
 MOST_AT_ONCE = 8
-SECONDS_BETWEEN_LINES = 5.0
-AGAIN = "the load is tried again by itself, later each time, and goes on where it stopped"
+AGAIN = "the load is tried again by itself, later each time; after an interruption it goes on where it stopped"
 
 customer_snapshot = dg.AssetSpec(
     "customer_snapshot",
@@ -51,7 +48,7 @@ def load_customers(
     cache: CacheResource,
 ) -> None:
     """Load the cache, and extend the coverage to where the walk ends: windows go on from there."""
-    with explained(context, again=AGAIN), cache.loader(landing.store(), said=_lines(context)) as loader:
+    with explained(context, again=AGAIN), cache.loader(landing.store(), said=lines(context)) as loader:
         if config.only_if_empty and loader.is_loaded:
             context.log.info("another run has loaded the cache meanwhile")
             return
@@ -72,19 +69,6 @@ def load_customers(
 def customer_bootstrap() -> None:
     """Load the whole cache."""
     load_customers()
-
-
-def _lines(context: dg.OpExecutionContext) -> Callable[[Progress], None]:
-    """Return what logs the progress, seldom enough that nobody minds."""
-    told = float("-inf")
-
-    def said(progress: Progress) -> None:
-        nonlocal told
-        if time.monotonic() - told >= SECONDS_BETWEEN_LINES:
-            told = time.monotonic()
-            context.log.info("%s", progress)
-
-    return said
 
 
 def _accept(loaded: Loaded) -> None:

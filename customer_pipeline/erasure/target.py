@@ -44,6 +44,11 @@ class Target:
         )
 
 
+def is_number(customer_id: str) -> bool:
+    """Return whether an id is made of digits only, so that no text of numbers can be told from it."""
+    return customer_id.isdecimal()
+
+
 def forms(customer_id: str) -> list[str]:
     """Return how an id may stand in a text: as it is, and as JSON writes it."""
     escaped = (json.dumps(customer_id)[1:-1], json.dumps(customer_id, ensure_ascii=False)[1:-1])
@@ -57,6 +62,6 @@ def mention(customer_id: str) -> re.Pattern[str]:
     tells of the customer, or in the braces of a key.
     """
     any_form = "|".join(re.escape(form) for form in forms(customer_id))
-    if customer_id.isdecimal() or len(customer_id) < _SHORTEST_TELLING:
+    if is_number(customer_id) or len(customer_id) < _SHORTEST_TELLING:
         return re.compile(rf"""(?<=["'{{])({any_form})(?=\\*["'}}])""")
     return re.compile(rf"(?<![A-Za-z0-9_-])({any_form})(?![A-Za-z0-9_-])")

@@ -7,14 +7,13 @@ from typing import Any
 
 from customer_pipeline import run_tags
 from customer_pipeline.instance.graphql import GraphQL, WebserverError
-from customer_pipeline.instance.progress import Progress, count
+from customer_pipeline.instance.progress import UNFINISHED, Progress, count
 from customer_pipeline.instance.runs import ASSETS, PUBLICATION, RUN_FIELDS, instant, pipeline_run
 from customer_pipeline.windows import WINDOW_LENGTH, Window, contiguous, split, subtract
 
 # What works from the landing store alone; the provider is not asked.
 REPLAYED = tuple(asset for asset in ASSETS if asset != "raw_customers")
 
-UNFINISHED = frozenset({"REQUESTED", "CANCELING", "FAILING"})
 SUCCEEDED = frozenset({"COMPLETED_SUCCESS", "COMPLETED"})
 
 # Dagster's limit, and what it puts before the title at each re-execution.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from customer_pipeline.instance.graphql import GraphQL, WebserverError
-from customer_pipeline.instance.runs import FAILED, RUN_FIELDS, SUCCEEDED, PipelineRun, pipeline_run
+from customer_pipeline.instance.runs import FAILED, QUEUED, RUN_FIELDS, SUCCEEDED, PipelineRun, pipeline_run
 
 JOB = "customer_erasure"
 OP = "erase_customer"
@@ -14,6 +14,9 @@ _REPOSITORIES = """{ repositoriesOrError { ... on RepositoryConnection { nodes {
 _LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
   ... on LaunchRunSuccess { run { runId } } ... on PipelineNotFoundError { message } ... on PythonError { message }
   ... on RunConfigValidationInvalid { errors { message } } } }"""
+_CANCEL = """mutation($run: String!) { terminateRun(runId: $run, terminatePolicy: SAFE_TERMINATE) {
+  __typename ... on TerminateRunFailure { message } ... on RunNotFoundError { message } ... on PythonError { message }
+  ... on UnauthorizedError { message } } }"""
 _RUN = f"""query($run: ID!) {{ runOrError(runId: $run) {{ ... on Run {{ {RUN_FIELDS} }}
   ... on RunNotFoundError {{ message }} ... on PythonError {{ message }} }} }}"""
 
@@ -23,6 +26,11 @@ class ErasureRun:
     """A run of the job, as it is now."""
 
     run: PipelineRun
+
+    @property
+    def queued(self) -> bool:
+        """Whether it has not begun."""
+        return self.run.status in QUEUED
 
     @property
     def ended(self) -> bool:
@@ -60,6 +68,15 @@ def launch(graphql: GraphQL, hash_: str) -> str:
 def state(graphql: GraphQL, run_id: str) -> ErasureRun:
     """Return how a run is."""
     return ErasureRun(run=pipeline_run(graphql.ask(_RUN, {"run": run_id})["runOrError"]))
+
+
+def cancel(graphql: GraphQL, run_id: str) -> None:
+    """Take a run out of the queue.
+
+    Raises:
+        WebserverError: if it cannot be taken out.
+    """
+    graphql.ask(_CANCEL, {"run": run_id})
 
 
 def _selector(graphql: GraphQL) -> dict[str, Any]:

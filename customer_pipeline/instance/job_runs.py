@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from customer_pipeline.instance.graphql import GraphQL, WebserverError
-from customer_pipeline.instance.runs import FAILED, QUEUED, SUCCEEDED, UNDER_WAY
+from customer_pipeline.instance.runs import FAILED, QUEUED, SUCCEEDED, UNDER_WAY, instant
 
 _REPOSITORIES = """query { repositoriesOrError { ... on RepositoryConnection { nodes { name location { name }
   pipelines { name } } } ... on PythonError { message } } }"""
@@ -14,7 +15,7 @@ _RUNS = """query($filter: RunsFilter!) { runsOrError(filter: $filter, limit: 1) 
 _LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
   ... on LaunchRunSuccess { run { runId } } ... on PipelineNotFoundError { message } ... on PythonError { message }
   ... on RunConfigValidationInvalid { errors { message } } } }"""
-_EVENTS = """query($run: ID!, $cursor: String) { runOrError(runId: $run) { ... on Run { status } }
+_EVENTS = """query($run: ID!, $cursor: String) { runOrError(runId: $run) { ... on Run { status creationTime } }
   logsForRun(runId: $run, afterCursor: $cursor, limit: 1000) { ... on EventConnection { cursor hasMore events {
     __typename ... on LogMessageEvent { message level }
     ... on AssetCheckEvaluationEvent { evaluation { checkName success description } }
@@ -29,6 +30,7 @@ class JobRun:
     Attributes:
         id: its id.
         status: as Dagster has it, such as STARTED.
+        created: when it was requested; None until it is looked at.
         lines: what it has logged since it was last looked at.
         cause: the first line of why its step failed.
         failed_checks: what asset checks found that did not pass.
@@ -37,10 +39,16 @@ class JobRun:
 
     id: str
     status: str
+    created: datetime | None = None
     lines: tuple[str, ...] = ()
     cause: str | None = None
     failed_checks: tuple[str, ...] = ()
     cursor: str | None = None
+
+    @property
+    def queued(self) -> bool:
+        """Whether it has not begun."""
+        return self.status in QUEUED
 
     @property
     def unfinished(self) -> bool:
@@ -58,14 +66,14 @@ class JobRun:
         return self.status in FAILED
 
 
-def unfinished(graphql: GraphQL, job: str) -> JobRun | None:
-    """Return the newest run of a job that has not ended.
+def unfinished(graphql: GraphQL, job: str, *, tags: Mapping[str, str] | None = None) -> JobRun | None:
+    """Return the newest run of a job, with these tags among others, that has not ended.
 
     Raises:
         WebserverError: if the webserver does not answer.
     """
-    variables = {"filter": {"pipelineName": job, "statuses": sorted(QUEUED | UNDER_WAY)}}
-    found = graphql.ask(_RUNS, variables)["runsOrError"]["results"]
+    runs = {"pipelineName": job, "statuses": sorted(QUEUED | UNDER_WAY), "tags": _tags(tags)}
+    found = graphql.ask(_RUNS, {"filter": runs})["runsOrError"]["results"]
     return JobRun(id=found[0]["runId"], status=found[0]["status"]) if found else None
 
 
@@ -90,8 +98,7 @@ def launch(graphql: GraphQL, job: str, *, config: Mapping[str, Any], tags: Mappi
         "repositoryName": found[0]["name"],
         "pipelineName": job,
     }
-    metadata = {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]}
-    params = {"selector": selector, "runConfigData": config, "executionMetadata": metadata}
+    params = {"selector": selector, "runConfigData": config, "executionMetadata": {"tags": _tags(tags)}}
     answer = graphql.ask(_LAUNCH, {"params": params})["launchRun"]
     if answer["__typename"] != "LaunchRunSuccess":
         messages = "; ".join(error["message"] for error in answer.get("errors", []))
@@ -127,11 +134,16 @@ def look(graphql: GraphQL, run: JobRun) -> JobRun:
     return JobRun(
         id=run.id,
         status=answer["runOrError"]["status"],
+        created=instant(answer["runOrError"]["creationTime"]),
         lines=tuple(lines),
         cause=cause,
         failed_checks=tuple(failed_checks),
         cursor=cursor,
     )
+
+
+def _tags(tags: Mapping[str, str] | None) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in (tags or {}).items()]
 
 
 def page(run: JobRun) -> str:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from customer_pipeline.instance.runs import FAILED, SUCCEEDED, UNDER_WAY, PipelineRun
 from customer_pipeline.windows import WINDOW_LENGTH, Window, split
 
+# Of backfills, as Dagster has it.
+UNFINISHED = frozenset({"REQUESTED", "CANCELING", "FAILING"})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
@@ -29,6 +32,11 @@ class Progress:
     running: int
     runs: tuple[PipelineRun, ...] = ()
     error: str | None = None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the backfill goes on."""
+        return self.status in UNFINISHED
 
     @property
     def waiting(self) -> int:

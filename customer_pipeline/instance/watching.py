@@ -1,32 +1,44 @@
-"""Watching a backfill to its end, across a webserver that goes away for a while."""
+"""Watching a run or a backfill to its end, across a webserver that goes away for a while."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
-from customer_pipeline.instance.backfills import UNFINISHED
 from customer_pipeline.instance.graphql import WebserverError
-from customer_pipeline.instance.progress import Progress
 
 POLL_SECONDS = 2.0
 PATIENCE = timedelta(minutes=5)
+# How long a run that nothing holds up may be queued.
+QUEUE_PATIENCE = timedelta(seconds=60)
 
 
 class ContactLost(Exception):  # noqa: N818 -- says what happened
-    """The webserver stayed away for longer than it is waited for; the backfill itself may go on."""
+    """The webserver stayed away for longer than it is waited for; what was watched may go on."""
+
+
+class Watched(Protocol):
+    """How far something is."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it goes on."""
+
+
+State = TypeVar("State", bound=Watched)
 
 
 def watch(
-    read: Callable[[], Progress],
+    read: Callable[[], State],
     *,
     say: Callable[[str], None],
     wait: Callable[[float], None],
     clock: Callable[[], datetime],
     patience: timedelta = PATIENCE,
-) -> Iterator[Progress]:
-    """Yield the progress of a backfill until it has ended; the last one says how.
+) -> Iterator[State]:
+    """Yield how far something is until it has ended; the last one says how.
 
     Args:
-        read: asks for the progress.
+        read: asks for it.
         say: prints a line.
         wait: waits for so many seconds.
         clock: returns the time.
@@ -38,7 +50,7 @@ def watch(
     silent_since: datetime | None = None
     while True:
         try:
-            progress = read()
+            state = read()
         except WebserverError as error:
             if silent_since is None:
                 silent_since = clock()
@@ -49,7 +61,7 @@ def watch(
             if silent_since is not None:
                 say("the webserver answers again")
                 silent_since = None
-            yield progress
-            if progress.status not in UNFINISHED:
+            yield state
+            if not state.unfinished:
                 return
         wait(POLL_SECONDS)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
+REPLACED_BY = "materialize the window from raw_customers on, which replaces the file"
+
 _AWS = re.compile(r"AWS Error ([A-Z_]+)(?: \(HTTP status (\d+)\))? during (\w+) operation")
 _AWS_PASSES = frozenset(
     {"NETWORK_CONNECTION", "SLOW_DOWN", "THROTTLING", "SERVICE_UNAVAILABLE", "INTERNAL_FAILURE", "REQUEST_TIMEOUT"}
@@ -32,6 +34,18 @@ class NotLanded(LandingError):  # noqa: N818 -- says what is the case
     """A window was never landed, or is landed no longer."""
 
 
+class Damaged(LandingError):  # noqa: N818 -- says what is the case
+    """A file is none that the landing store writes now: damaged, foreign, or with other columns.
+
+    Attributes:
+        uri: of the file.
+    """
+
+    def __init__(self, uri: str, problem: str) -> None:
+        self.uri = uri
+        super().__init__(f"{uri}: {problem}")
+
+
 class Forgotten(LandingError):  # noqa: N818 -- says what is the case
     """What was landed is older than deletions are remembered: publishing it could revive a deleted customer."""
 
@@ -43,11 +57,9 @@ def explained(uri: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise _of_storage(uri, error) from error
-    except pa.ArrowException as error:
-        raise LandingError(
-            f"{uri}: not a whole Parquet file of the landing store ({type(error).__name__}); "
-            "materialize the window from raw_customers on, which replaces the file"
-        ) from error
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        name = type(error).__name__
+        raise Damaged(uri, f"not a whole Parquet file of the landing store ({name}); {REPLACED_BY}") from error
 
 
 def _of_storage(uri: str, error: OSError) -> LandingError:
@@ -65,9 +77,7 @@ def _of_storage(uri: str, error: OSError) -> LandingError:
             transient=True,
         )
     if error.errno is None:
-        return LandingError(
-            f"{uri}: its contents are damaged; materialize the window from raw_customers on, which replaces the file"
-        )
+        return Damaged(uri, f"its contents are damaged; {REPLACED_BY}")
     name = errno.errorcode.get(error.errno, str(error.errno))
     return LandingError(
         f"{uri}: the file system answered {name}; see that LANDING_URI is a directory that can be read and written",

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from customer_pipeline.landing.naming import COMPLETION, SNAPSHOTS
+from customer_pipeline.landing.naming import BEGINNING, COMPLETION, SNAPSHOTS
 from customer_pipeline.landing.store import LandedFile, LandingStore
 from customer_pipeline.windows import Window, contiguous, subtract
 
-# An incomplete snapshot that got a part within this time is still under way.
+# A snapshot that got a part within this time is still under way.
 _UNDER_WAY = timedelta(days=1)
 
 
@@ -50,11 +50,13 @@ class Snapshot:
         as_of: which one.
         complete: whether all of it was landed.
         landed_at: when its newest file was.
+        of_load: whether a load began it; otherwise a reconciliation did, which keeps nothing that it has compared.
     """
 
     as_of: datetime
     complete: bool
     landed_at: datetime
+    of_load: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +70,7 @@ class Report:
         left: by dataset, snapshots left out.
         windows: how many windows were removed.
         snapshots: which snapshots were removed, oldest first.
+        abandoned: of which reconciliations the rest was removed, oldest first; they were killed.
         oldest: the oldest window that is left, None without any.
         unpublished: what has had its time and was kept because it was not published: ranges, oldest first.
         in_use: what has had its time and was kept because a run works on it: ranges, oldest first.
@@ -79,6 +82,7 @@ class Report:
     left: Mapping[str, Tally]
     windows: int
     snapshots: tuple[datetime, ...]
+    abandoned: tuple[datetime, ...]
     oldest: Window | None
     unpublished: tuple[Window, ...]
     in_use: tuple[Window, ...]
@@ -125,6 +129,26 @@ def outdated_snapshots(snapshots: Iterable[Snapshot], *, before: datetime, now: 
     ]
 
 
+def abandoned_snapshots(snapshots: Iterable[Snapshot], *, now: datetime) -> list[datetime]:
+    """Return of which reconciliations something is left that no run works on any more, oldest first."""
+    return sorted(
+        snapshot.as_of for snapshot in snapshots if not snapshot.of_load and snapshot.landed_at <= now - _UNDER_WAY
+    )
+
+
+def remove_abandoned(landing: LandingStore, *, now: datetime) -> list[datetime]:
+    """Remove what reconciliations left behind that were killed, and return of which, oldest first.
+
+    Raises:
+        LandingError: if the store cannot be read, or a file not be removed.
+    """
+    found = abandoned_snapshots(_snapshots(landing), now=now)
+    for as_of in found:
+        for _ in _remove_snapshot(landing, as_of, dry_run=False):
+            pass
+    return found
+
+
 def retain(
     landing: LandingStore,
     *,
@@ -162,8 +186,10 @@ def retain(
             if file := files[dataset].get(window):
                 _remove(landing, dataset, file, dry_run=dry_run)
                 removed[dataset] = removed.get(dataset, Tally()) + Tally(1, file.bytes)
-    as_ofs = outdated_snapshots(_snapshots(landing), before=before, now=now) if published else []
-    for as_of in as_ofs:
+    snapshots = list(_snapshots(landing)) if published else []
+    abandoned = abandoned_snapshots(snapshots, now=now)
+    replaced = [one for one in outdated_snapshots(snapshots, before=before, now=now) if one not in abandoned]
+    for as_of in [*replaced, *abandoned]:
         for dataset, tally in _remove_snapshot(landing, as_of, dry_run=dry_run):
             removed[dataset] = removed.get(dataset, Tally()) + tally
     gone = set(decision.removable)
@@ -174,7 +200,8 @@ def retain(
         removed=removed,
         left={dataset: Tally(len(kept), sum(file.bytes for file in kept)) for dataset, kept in left.items()},
         windows=len(decision.removable),
-        snapshots=tuple(as_ofs),
+        snapshots=tuple(replaced),
+        abandoned=tuple(abandoned),
         oldest=min(windows - gone, default=None),
         unpublished=tuple(contiguous(decision.unpublished)),
         in_use=tuple(contiguous(decision.in_use)),
@@ -187,7 +214,9 @@ def _snapshots(landing: LandingStore) -> Iterable[Snapshot]:
         by_dataset = {dataset: store.files(dataset) for dataset in landing.datasets(as_of)}
         landed = [file.at for files in by_dataset.values() for file in files]
         if landed:
-            yield Snapshot(as_of=as_of, complete=bool(by_dataset.get(COMPLETION)), landed_at=max(landed))
+            complete = bool(by_dataset.get(COMPLETION))
+            of_load = complete or bool(by_dataset.get(BEGINNING))
+            yield Snapshot(as_of=as_of, complete=complete, landed_at=max(landed), of_load=of_load)
 
 
 def _remove_snapshot(landing: LandingStore, as_of: datetime, *, dry_run: bool) -> Iterable[tuple[str, Tally]]:

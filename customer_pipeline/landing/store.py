@@ -4,22 +4,19 @@ A file is there whole or not at all, and a later one takes its place at once. A 
 rows: fetched and empty is not the same as never fetched.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import JsonValue
 
-from customer_pipeline.landing.errors import LandingError, NotLanded, explained
+from customer_pipeline.landing.errors import NotLanded, explained
 from customer_pipeline.landing.naming import SNAPSHOTS, ByPart, ByWindow, Naming, is_dataset, read
 from customer_pipeline.landing.notes import Notes
+from customer_pipeline.landing.reader import LandedWindow, LandingReader
 from customer_pipeline.landing.storage import Storage
-from customer_pipeline.landing.writer import FOOTER_KEY, LandingWriter
+from customer_pipeline.landing.writer import LandingWriter
 from customer_pipeline.windows import Window
 
 
@@ -36,16 +33,6 @@ class LandedFile:
     window: Window
     bytes: int
     at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LandedWindow:
-    """A window that was landed, perhaps without rows."""
-
-    uri: str
-    rows: int
-    bytes: int
-    facts: dict[str, JsonValue]
 
 
 class LandingStore:
@@ -179,22 +166,19 @@ class LandingStore:
 
         Raises:
             NotLanded: if the window was never landed.
-            LandingError: if the file cannot be read, is damaged, or was not written with `schema`.
+            Damaged: if the file is, or was not written with `schema`; some of it is noticed as the rows are read.
+            LandingError: if it cannot be read.
         """
-        name, uri = self._name(dataset, window), self.require(dataset, window).uri
-        with explained(uri):
-            file = self._storage.open(name)
-        with self._unreplaced(name, file):
-            parquet = pq.ParquetFile(file, pre_buffer=True, page_checksum_verification=True)
-        _check_schema(parquet.schema_arrow, schema=schema, columns=columns, uri=uri)
-        return self._batches(name, file, parquet, columns=columns, batch_size=batch_size)
+        self.require(dataset, window)
+        return self._reader(dataset, window).batches(columns=columns, schema=schema, batch_size=batch_size)
 
     def require(self, dataset: str, window: Window) -> LandedWindow:
         """Describe a landed window.
 
         Raises:
             NotLanded: if the window was never landed.
-            LandingError: if the file cannot be read or is damaged.
+            Damaged: if the file is.
+            LandingError: if it cannot be read.
         """
         if (landed := self.describe(dataset, window)) is None:
             raise NotLanded(
@@ -207,21 +191,10 @@ class LandingStore:
         """Describe a landed window; None when it was never landed.
 
         Raises:
-            LandingError: if the file cannot be read or is damaged.
+            Damaged: if the file is.
+            LandingError: if it cannot be read.
         """
-        name, uri = self._name(dataset, window), self.uri_of(dataset, window)
-        with explained(uri):
-            if (size := self._storage.size(name)) is None:
-                return None
-            file = self._storage.open(name)
-        with file, self._unreplaced(name, file):
-            metadata = pq.read_metadata(file)
-        footer = _footer(metadata.metadata)
-        if footer is None or footer["dataset"] != dataset or footer["window"] != self._naming.label(window):
-            raise LandingError(
-                f"{uri}: not written here by the landing store; remove it, then materialize {dataset} for that window"
-            )
-        return LandedWindow(uri=uri, rows=metadata.num_rows, bytes=size, facts=footer["facts"])
+        return self._reader(dataset, window).describe(dataset=dataset, label=self._naming.label(window))
 
     def uri_of(self, dataset: str, window: Window) -> str:
         """Return where the file of a window is, or would be."""
@@ -230,57 +203,5 @@ class LandingStore:
     def _name(self, dataset: str, window: Window) -> str:
         return self._naming.name(dataset, window)
 
-    def _batches(
-        self, name: str, file: pa.NativeFile, parquet: pq.ParquetFile, *, columns: Sequence[str] | None, batch_size: int
-    ) -> Iterator[pa.RecordBatch]:
-        with file:
-            for group in range(parquet.num_row_groups):
-                with self._unreplaced(name, file):
-                    batches = parquet.iter_batches(batch_size, row_groups=[group], columns=columns and list(columns))
-                    batch = next(batches)
-                    # the whole group has arrived with its first batch: was it that of one file?
-                    self._check_unreplaced(name, file)
-                while batch is not None:
-                    yield batch
-                    with self._unreplaced(name, file):
-                        batch = next(batches, None)
-
-    @contextmanager
-    def _unreplaced(self, name: str, file: pa.NativeFile) -> Iterator[None]:
-        """Explain errors, and tell a damaged file from one that was replaced in the middle of reading it."""
-        try:
-            with explained(f"{self._storage.uri}/{name}"):
-                yield
-        except LandingError as error:
-            if not error.transient:
-                self._check_unreplaced(name, file)
-            raise
-
-    def _check_unreplaced(self, name: str, file: pa.NativeFile) -> None:
-        uri = f"{self._storage.uri}/{name}"
-        with explained(uri):
-            replaced = self._storage.is_replaced(name, file)
-        if replaced:
-            raise LandingError(
-                f"{uri}: replaced while it was read; it heals by itself when a later tick succeeds", transient=True
-            )
-
-
-class _Footer(TypedDict):
-    dataset: str
-    window: str
-    facts: dict[str, JsonValue]
-
-
-def _footer(metadata: dict[bytes, bytes] | None) -> _Footer | None:
-    text = (metadata or {}).get(FOOTER_KEY)
-    return None if text is None else cast("_Footer", json.loads(text))
-
-
-def _check_schema(found: pa.Schema, *, schema: pa.Schema | None, columns: Sequence[str] | None, uri: str) -> None:
-    missing = sorted(set(columns or ()) - set(found.names))
-    if missing or not (schema is None or found.equals(schema)):
-        raise LandingError(
-            f"{uri}: written with other columns than are asked for{f', without {missing}' if missing else ''}; "
-            "materialize the window from raw_customers on, which replaces the file"
-        )
+    def _reader(self, dataset: str, window: Window) -> LandingReader:
+        return LandingReader(self._storage, self._name(dataset, window))

@@ -1,9 +1,10 @@
 """A preview's report as text for a terminal."""
 
+from collections.abc import Sequence
+
 import orjson
 
-from customer_pipeline.cache.publisher import Outcomes
-from customer_pipeline.preview.report import FieldDifference, Report
+from customer_pipeline.preview.report import FieldDifference, Report, WindowPreview, counts_of
 
 MOST_WINDOWS = 20
 
@@ -16,11 +17,12 @@ def text(report: Report) -> str:
 
 
 def _table(report: Report) -> list[str]:
-    rows = [["window", *_COLUMNS]]
+    columns = [*_COLUMNS, *(["suppressed"] if report.suppressed else [])]
+    rows = [["window", *columns]]
     if 1 < len(report.windows) <= MOST_WINDOWS:
-        rows += [[each.window.key, *_row(each.fetched, each.quarantined, each.outcomes)] for each in report.windows]
+        rows += [[each.window.key, *_row(each, columns)] for each in report.windows]
     first = report.windows[0].window.key if len(report.windows) == 1 else f"{len(report.windows)} windows"
-    rows.append([first, *_row(report.fetched, report.quarantined, report.outcomes)])
+    rows.append([first, *_row(report, columns)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -30,9 +32,9 @@ def _table(report: Report) -> list[str]:
     ]
 
 
-def _row(fetched: int, quarantined: int, outcomes: Outcomes) -> list[str]:
-    counts = (fetched, quarantined, outcomes.applied, outcomes.unchanged, outcomes.stale, outcomes.deleted)
-    return [f"{count:,}" for count in counts]
+def _row(counted: WindowPreview | Report, columns: Sequence[str]) -> list[str]:
+    counts = counts_of(counted)
+    return [f"{counts[column]:,}" for column in columns]
 
 
 def _sample(report: Report) -> list[str]:

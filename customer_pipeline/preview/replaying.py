@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from customer_pipeline import steps
-from customer_pipeline.landing.store import LandedWindow, LandingStore
+from customer_pipeline.landing.reader import LandedWindow
+from customer_pipeline.landing.store import LandingStore
+from customer_pipeline.steps import datasets
 from customer_pipeline.windows import Window
 
 
@@ -26,18 +27,18 @@ class ReplayStore(LandingStore):
         batch_size: int = 10_000,
     ) -> Iterator[pa.RecordBatch]:
         """Return the rows of a window; the raw ones from the source."""
-        if dataset == steps.RAW_CUSTOMERS:
+        if dataset == datasets.RAW_CUSTOMERS:
             return self._source.read(dataset, window, columns=columns, schema=schema, batch_size=batch_size)
         return super().read(dataset, window, columns=columns, schema=schema, batch_size=batch_size)
 
     def describe(self, dataset: str, window: Window) -> LandedWindow | None:
         """Describe a landed window; a raw one in the source."""
-        if dataset == steps.RAW_CUSTOMERS:
+        if dataset == datasets.RAW_CUSTOMERS:
             return self._source.describe(dataset, window)
         return super().describe(dataset, window)
 
     def uri_of(self, dataset: str, window: Window) -> str:
         """Return where the file of a window is; of a raw one in the source."""
-        if dataset == steps.RAW_CUSTOMERS:
+        if dataset == datasets.RAW_CUSTOMERS:
             return self._source.uri_of(dataset, window)
         return super().uri_of(dataset, window)

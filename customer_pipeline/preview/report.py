@@ -52,12 +52,14 @@ class WindowPreview:
         fetched: records of the provider.
         quarantined: those of them that cannot be normalized.
         outcomes: what the guard would make of the others.
+        suppressed: records that would be left out at one step or another, since their customers are erased.
     """
 
     window: Window
     fetched: int
     quarantined: int
     outcomes: Outcomes
+    suppressed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +97,11 @@ class Report:
         """The records of all windows that cannot be normalized."""
         return sum(each.quarantined for each in self.windows)
 
+    @property
+    def suppressed(self) -> int:
+        """The records of erased customers in all windows."""
+        return sum(each.suppressed for each in self.windows)
+
     def as_json(self) -> dict[str, Any]:
         """Return it as plain lists, dictionaries, numbers and texts."""
         return {
@@ -102,11 +109,8 @@ class Report:
             "with_values": self.with_values,
             "customers": self.customers,
             "changed": self.changed,
-            "total": _counts(self.fetched, self.quarantined, self.outcomes),
-            "windows": [
-                {"window": each.window.key, **_counts(each.fetched, each.quarantined, each.outcomes)}
-                for each in self.windows
-            ],
+            "total": counts_of(self),
+            "windows": [{"window": each.window.key, **counts_of(each)} for each in self.windows],
             "sample": [
                 {
                     "id": customer.id,
@@ -126,12 +130,15 @@ class Report:
         }
 
 
-def _counts(fetched: int, quarantined: int, outcomes: Outcomes) -> dict[str, int]:
+def counts_of(counted: WindowPreview | Report) -> dict[str, int]:
+    """Return the numbers of a window, or of all, by name."""
+    outcomes = counted.outcomes
     return {
-        "fetched": fetched,
-        "quarantined": quarantined,
+        "fetched": counted.fetched,
+        "quarantined": counted.quarantined,
         "applied": outcomes.applied,
         "unchanged": outcomes.unchanged,
         "stale": outcomes.stale,
         "deleted": outcomes.deleted,
+        "suppressed": counted.suppressed,
     }

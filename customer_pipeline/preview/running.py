@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from customer_pipeline import steps
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
@@ -20,6 +19,7 @@ from customer_pipeline.preview.scratch import scratch
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.request_budget.budget import open_budget
 from customer_pipeline.settings import Settings
+from customer_pipeline.steps import ingestion, normalization, publication
 from customer_pipeline.windows import Window
 
 _SECONDS_BETWEEN_LINES = 5.0
@@ -78,24 +78,33 @@ def run(
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Landed:
+    """Where the raw records of a window are, and how many were left out before, since their customers are erased."""
+
+    store: LandingStore
+    suppressed: int = 0
+
+
 def _preview(
-    window: Window, landing: LandingStore, settings: Settings, *, publisher: WatchingPublisher, coverage: Coverage
+    window: Window, landed: _Landed, settings: Settings, *, publisher: WatchingPublisher, coverage: Coverage
 ) -> WindowPreview:
-    normalized = steps.normalize(window, profile=settings.profile, landing=landing)
-    published = steps.publish(window, landing=landing, publisher=publisher, coverage=coverage)
+    normalized = normalization.normalize(window, profile=settings.profile, landing=landed.store)
+    published = publication.publish(window, landing=landed.store, publisher=publisher, coverage=coverage)
     return WindowPreview(
         window=window,
-        fetched=normalized.fetched,
+        fetched=normalized.fetched + landed.suppressed,
         quarantined=normalized.quarantined_total,
         outcomes=published.outcomes,
+        suppressed=landed.suppressed + normalized.suppressed + published.outcomes.suppressed,
     )
 
 
 @contextlib.contextmanager
 def _landed(
     settings: Settings, *, replay: bool, environ: Mapping[str, str], folder: Path
-) -> Iterator[Callable[[Window], LandingStore]]:
-    """Give what returns a store with the raw records of a window, and forgets those of the one before."""
+) -> Iterator[Callable[[Window], _Landed]]:
+    """Give what lands the raw records of a window, and forgets those of the one before."""
 
     def forget() -> None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -103,9 +112,9 @@ def _landed(
     source = LandingStore(settings.landing_uri)
     if replay:
 
-        def from_store(_window: Window) -> LandingStore:
+        def from_store(_window: Window) -> _Landed:
             forget()
-            return ReplayStore(folder.as_uri(), source=source)
+            return _Landed(store=ReplayStore(folder.as_uri(), source=source))
 
         yield from_store
         return
@@ -114,11 +123,11 @@ def _landed(
         ProviderClient(settings.profile, environ, permits=permits) as client,
     ):
 
-        def from_provider(window: Window) -> LandingStore:
+        def from_provider(window: Window) -> _Landed:
             forget()
             store = LandingStore(folder.as_uri(), notes=source.notes)
-            steps.ingest(window, client=client, landing=store)
-            return store
+            ingested = ingestion.ingest(window, client=client, landing=store)
+            return _Landed(store=store, suppressed=ingested.suppressed)
 
         yield from_provider
 

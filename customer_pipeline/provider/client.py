@@ -1,5 +1,6 @@
 """The provider client: what the rest of the project sees of a provider."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import TracebackType
@@ -9,7 +10,7 @@ from customer_pipeline import timestamps
 from customer_pipeline.provider.errors import ProviderMisbehaved
 from customer_pipeline.provider.lookup import Lookup, Lookups
 from customer_pipeline.provider.permits import Permits
-from customer_pipeline.provider.profile import Profile
+from customer_pipeline.provider.profile import Profile, resolve
 from customer_pipeline.provider.transport import Transport
 from customer_pipeline.provider.walk import Walk
 from customer_pipeline.windows import Window
@@ -26,6 +27,9 @@ class ProviderClient:
         sleep: how retries wait, in seconds; by default in a way that `end_soon` cuts short.
         permits: what each request waits for before it is sent; without it, for nothing.
 
+    Attributes:
+        form: a fingerprint of what decides which provider is asked, how, and how its records are read; of no secret.
+
     Raises:
         ProfileError: if an environment variable that the profile names is not set.
     """
@@ -39,6 +43,9 @@ class ProviderClient:
         permits: Permits | None = None,
     ) -> None:
         self.profile = profile
+        # Another secret may belong to the same provider; another address does not.
+        described = resolve(profile.model_dump_json(exclude={"auth"}), environment)
+        self.form = hashlib.sha256(described.encode()).hexdigest()[:16]
         self._transport = Transport(profile, environment, sleep=sleep, permits=permits)
 
     def walk(self, window: Window) -> Walk:
@@ -61,6 +68,11 @@ class ProviderClient:
             ProfileError: if the profile names no such endpoint.
         """
         return Lookups(self._transport, self.profile)(customer_id)
+
+    def can_look_up(self, customer_id: str) -> bool:
+        """Return whether the profile's lookup endpoint can be asked for that id: not for `.` as a part of its path."""
+        endpoint = self.profile.lookup
+        return endpoint is not None and endpoint.path_of(customer_id) is not None
 
     def require_all(self, window: Window, *, seen: int) -> None:
         """Return if as many different records of a window were seen as the provider has there by its own account.

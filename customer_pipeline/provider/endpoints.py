@@ -123,7 +123,13 @@ class LookupEndpoint(Strict):
         return self
 
     def path_of(self, customer_id: str) -> str | None:
-        """Return the path that asks for a customer; None for `.` and `..`, which would be steps in it."""
-        if customer_id in {".", ".."}:
+        """Return the path that asks for a customer; None where the id would be a step in it, `.` or `..`.
+
+        Such a step cannot be escaped: `%2E` means the same (RFC 3986, 6.2.2.2), so clients, proxies and servers take it
+        away, and the answer would be that of another URL.
+        """
+        name = quote(customer_id, safe="")
+        steps = [part.replace(_ID, name) for part in self.path.partition("?")[0].split("/") if _ID in part]
+        if not {".", ".."}.isdisjoint(steps):
             return None
-        return self.path.replace(_ID, quote(customer_id, safe="")).lstrip("/")
+        return self.path.replace(_ID, name).lstrip("/")

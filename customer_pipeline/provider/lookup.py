@@ -58,7 +58,7 @@ class Lookups:
             ProviderError: one of its four kinds; no message holds the id.
         """
         if (path := self._endpoint.path_of(customer_id)) is None:
-            raise ProviderRejected("an id of dots alone cannot be asked for by its path", self._not_asked)
+            raise ProviderRejected("a customer whose id is a step in lookup.path cannot be looked up", self._not_asked)
         url = f"{self._transport.base_url}/{path}"
         answer = self._transport.get(url, shown=self._shown, read=self._read)
         if not answer.body.records:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from customer_pipeline import steps
 from customer_pipeline.cache import stored
 from customer_pipeline.cache.codec import State, encode
 from customer_pipeline.cache.connection import Connection
@@ -13,13 +12,18 @@ from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.customers import schemas
 from customer_pipeline.landing.store import LandingStore
-from customer_pipeline.reconciliation.kinds import DIFFERENCES, Kind, is_untold, kind_of
+from customer_pipeline.reconciliation.kinds import CLOCK_TOLERANCE, DIFFERENCES, Kind, is_untold, kind_of
 from customer_pipeline.reconciliation.report import Tally
-from customer_pipeline.reconciliation.seen import Seen
-from customer_pipeline.timestamps import format_instant
+from customer_pipeline.reconciliation.seen import CustomersSeen
+from customer_pipeline.snapshot.hashing import HashedTexts
+from customer_pipeline.snapshot.walking import mended_by_repetition
+from customer_pipeline.steps import datasets, publication
+from customer_pipeline.timestamps import format_instant, now
 from customer_pipeline.windows import Window
 
 _BATCH = 1000
+# The guard refuses what is older than what it knows.
+_PUBLISHED = frozenset(DIFFERENCES) - {Kind.OLDER_AT_PROVIDER}
 
 
 class Comparison:
@@ -42,36 +46,44 @@ class Comparison:
         self.publisher = publisher
         self.due = due
         self.tally = Tally()
-        self.differing = Seen()
+        self.differing = HashedTexts()
         self._due = format_instant(due)
 
     def uncounted(self) -> "Comparison":
         """Return the same comparison with a tally of its own."""
         return Comparison(self.connection, keys=self.keys, publisher=self.publisher, due=self.due)
 
-    def add_parts(self, parts: Iterable[Window], *, landing: LandingStore) -> Seen:
-        """Compare parts of a full walk that were normalized, and return whom the walk saw.
+    def add_parts(self, parts: Iterable[Window], *, landing: LandingStore, started_at: datetime) -> CustomersSeen:
+        """Compare parts of a full walk that began at `started_at` and were normalized, and return whom the walk saw.
 
         Seen is whoever has a record with a usable id, be it a deletion or quarantined.
 
         Raises:
-            LandingError: if a part cannot be read.
+            LandingError: if a part cannot be read; transient where it is damaged.
             CacheError: if the cache cannot be read or written.
             PublicationIncomplete: if the guard did not answer for everybody.
         """
-        seen = Seen()
+        seen = CustomersSeen()
         for part in parts:
-            for raw in landing.read(steps.RAW_CUSTOMERS, part, columns=["id"]):
-                seen.add(raw.column("id").drop_null().to_pylist())
-            self.tally.quarantined += landing.require(steps.QUARANTINED_CUSTOMERS, part).rows
-            for customers in landing.read(steps.CUSTOMERS, part, schema=schemas.CUSTOMERS, batch_size=_BATCH):
-                states = encode(customers)
-                seen.testify([state.id for state in states if state.document is not None])
-                self.add(states)
+            with mended_by_repetition(part, landing=landing):
+                self._add_part(part, landing=landing, started_at=started_at, seen=seen)
         return seen
 
-    def add(self, states: Sequence[State]) -> None:
+    def _add_part(self, part: Window, *, landing: LandingStore, started_at: datetime, seen: CustomersSeen) -> None:
+        for raw in landing.read(datasets.RAW_CUSTOMERS, part, columns=["id"]):
+            seen.add(raw.column("id").drop_null().to_pylist())
+        self.tally.quarantined += landing.require(datasets.QUARANTINED_CUSTOMERS, part).rows
+        for customers in landing.read(datasets.CUSTOMERS, part, schema=schemas.CUSTOMERS, batch_size=_BATCH):
+            states = encode(customers)
+            seen.testify([state.id for state in states if state.document is not None])
+            self.add(states, started_at=started_at)
+
+    def add(self, states: Sequence[State], *, started_at: datetime) -> None:
         """Compare states of different customers, and publish those that are not the same.
+
+        Args:
+            states: of the provider.
+            started_at: when the walk began that found them or missed them.
 
         Raises:
             CacheError: if the cache cannot be read or written.
@@ -80,14 +92,16 @@ class Comparison:
         news: list[State] = []
         misindexed: list[str] = []
         differing: list[str] = []
-        for state, held in zip(states, self._held(states), strict=True):
-            kind = self._kind(state, held)
+        held_each = self._held(states)
+        since, until = format_instant(started_at), format_instant(now() + CLOCK_TOLERANCE)
+        for state, held in zip(states, held_each, strict=True):
+            kind = self._kind(state, held, since=since, until=until)
             self.tally.add(kind, state.id)
             if kind is Kind.MISINDEXED:
                 misindexed.append(state.id)
             if kind in DIFFERENCES:
                 differing.append(state.id)
-            if is_untold(state, held) or kind is Kind.AWAITED or kind in DIFFERENCES:
+            if is_untold(state, held) or kind is Kind.AWAITED or kind in _PUBLISHED:
                 news.append(state)
         self.differing.add(differing)
         self.publish(news)
@@ -100,7 +114,7 @@ class Comparison:
         outcomes = self.publisher.publish(states)
         self.tally.outcomes += outcomes
         if outcomes.total != len(states):
-            raise steps.PublicationIncomplete(
+            raise publication.PublicationIncomplete(
                 f"{len(states)} customers were sent and {outcomes.total} answered for ({outcomes}); reconcile again"
             )
 
@@ -123,9 +137,9 @@ class Comparison:
         self.differing.add(new)
 
     def _held(self, states: Sequence[State]) -> list[stored.Stored]:
-        return stored.read(self.connection, states, keys=self.keys)
+        return stored.read_beside(self.connection, states, keys=self.keys)
 
-    def _kind(self, state: State, held: stored.Stored) -> Kind:
-        kind = kind_of(state, held)
+    def _kind(self, state: State, held: stored.Stored, *, since: str, until: str) -> Kind:
+        kind = kind_of(state, held, since=since, until=until)
         is_young = state.version[: len(self._due)] >= self._due
         return Kind.AWAITED if is_young and kind in {Kind.MISSING, Kind.STALE, Kind.DIFFERENT} else kind

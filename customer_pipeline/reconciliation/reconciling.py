@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from customer_pipeline.cache import stored
+from customer_pipeline.erasure.suppressions import Suppressions
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.reconciliation import extras
@@ -50,6 +51,8 @@ def reconcile(
 ) -> Reconciliation:
     """Compare the provider with the cache, and make the cache agree unless the comparison only checks.
 
+    A record that is older at the provider than in the cache is reported and left as it is.
+
     Args:
         walk: begins a full walk; where the profile names no `lookup` and somebody is extra, a second one.
         comparison: with the cache.
@@ -73,7 +76,7 @@ def reconcile(
         verify = ByLookup(client, witnesses=walked.seen.witnesses)
     else:
         verify = BySecondWalk(lambda: _carry_out(walk(), comparison.uncounted()))
-    _settle(found, verify, comparison)
+    _settle(found, verify, comparison, started_at=walked.started_at)
     tally = comparison.tally
     return Reconciliation(
         as_of=comparison.due,
@@ -90,14 +93,16 @@ def reconcile(
 
 def _carry_out(walk: FullWalk, comparison: Comparison) -> Walked:
     with closing(walk.parts) as parts:
-        seen = comparison.add_parts(parts, landing=walk.landing)
-    return Walked(started_at=walk.started_at, end=walk.end, seen=seen)
+        seen = comparison.add_parts(parts, landing=walk.landing, started_at=walk.started_at)
+    # Read after the walk: whoever it left out was on the list by then.
+    suppressions = Suppressions.load(walk.landing)
+    return Walked(started_at=walk.started_at, end=walk.end, seen=seen, suppressions=suppressions)
 
 
-def _settle(found: Sequence[Extra], verify: Verifier, comparison: Comparison) -> None:
+def _settle(found: Sequence[Extra], verify: Verifier, comparison: Comparison, *, started_at: datetime) -> None:
     for first in range(0, len(found), _SETTLED_TOGETHER):
         verdicts = list(verify(found[first : first + _SETTLED_TOGETHER]))
         comparison.publish([verdict.gone for verdict in verdicts if verdict.gone])
-        comparison.add([verdict.state for verdict in verdicts if verdict.state])
+        comparison.add([verdict.state for verdict in verdicts if verdict.state], started_at=started_at)
         for verdict in verdicts:
-            comparison.tally.add(Kind.EXTRA if verdict.gone else Kind.MISSED_BY_WALK, verdict.extra.id)
+            comparison.tally.add(verdict.kind, verdict.extra.id)

@@ -11,7 +11,15 @@ from customer_pipeline.reconciliation.kinds import DIFFERENCES, Kind
 MOST_SAMPLES = 20
 
 # A sample shows what a person may want to look at.
-_SAMPLED = (*DIFFERENCES, Kind.MISSED_BY_WALK)
+_SAMPLED = (*DIFFERENCES, Kind.MISSED_BY_WALK, Kind.NOT_LOOKED_UP)
+
+# An answer that was under way when the walk began may hold what changed since.
+_SHOWN_AGAIN = (Kind.AGREES, Kind.AHEAD, Kind.OLDER_AT_PROVIDER)
+
+_OLDER = (
+    "; the cache has newer states of those that are older_at_provider: look whether the provider is right, and if it "
+    "is, delete the keys customer:{ID} and customer:{ID}:tombstone of the sampled ids and reconcile"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,17 +55,35 @@ class Reconciliation:
 
     @property
     def agrees(self) -> bool:
-        """Whether the cache agrees with the provider now: nothing differed, or what differed was published."""
-        return self.differences == 0 or not self.check_only
+        """Whether the cache agrees with the provider now: nothing differed, or all that differed was published."""
+        return self.differences == 0 or (not self.check_only and self._older == 0)
 
     @property
     def said(self) -> str:
         """The result in one sentence."""
+        left = self.counts[Kind.NOT_LOOKED_UP]
+        open_ = f"; {left} that the walk did not find cannot be looked up, as their ids are steps in a path, and stay"
+        return f"{self._said}{open_ if left else ''}"
+
+    @property
+    def _said(self) -> str:
         if self.differences == 0:
             return f"the cache agrees with the provider on {self.in_cache} customers"
         found = ", ".join(f"{self.counts[kind]} {kind}" for kind in DIFFERENCES if self.counts[kind])
-        end = "nothing was published" if self.check_only else "published, so that they agree now"
-        return f"{self.differences} customers differed ({found}); {end}"
+        return f"{self.differences} customers differed ({found}); {self._done}"
+
+    @property
+    def _done(self) -> str:
+        if self.check_only:
+            return f"nothing was published{_OLDER if self._older else ''}"
+        if not self._older:
+            return "published, so that they agree now"
+        rest = "the others were published" if self.differences > self._older else "nothing was published"
+        return f"{rest}, {self._older} remain{_OLDER}"
+
+    @property
+    def _older(self) -> int:
+        return self.counts[Kind.OLDER_AT_PROVIDER]
 
 
 @dataclass(kw_only=True)
@@ -70,7 +96,11 @@ class Tally:
     _samples: dict[Kind, dict[str, None]] = field(default_factory=dict)
 
     def add(self, kind: Kind, customer_id: str) -> None:
-        """Count one customer."""
+        """Count one customer; whom the provider has shown as older and shows once more, only as it is shown then."""
+        older = self._samples.get(Kind.OLDER_AT_PROVIDER, {})
+        if kind in _SHOWN_AGAIN and customer_id in older:
+            del older[customer_id]
+            self.counts[Kind.OLDER_AT_PROVIDER] -= 1
         self.counts[kind] += 1
         sample = self._samples.setdefault(kind, {})
         if kind in _SAMPLED and len(sample) < MOST_SAMPLES:

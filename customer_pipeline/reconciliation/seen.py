@@ -1,37 +1,22 @@
-"""Whom a walk saw: a set of ids that takes eight bytes for each."""
+"""Whom a walk saw."""
 
-import secrets
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from customer_pipeline.snapshot.hashing import HashedTexts
 
 _WITNESSES = 3
 
-Hashes = npt.NDArray[np.uint64]
 
+class CustomersSeen(HashedTexts):
+    """A set of ids, of which some are remembered as they are.
 
-class Seen:
-    """A set of ids, by a keyed hash of 64 bits.
-
-    An id that was not added is taken for one that was with a probability of the set's size in 2^64: one in 18 trillion
-    for a million customers. Such a customer would be kept until the next time; nobody is taken out by a collision. The
-    key is drawn anew for each set, so the next one does not collide again, and nobody can make ids that do.
+    A customer in the cache whose id collides with one of the set is kept until the next time; nobody is taken out by a
+    collision.
     """
 
     def __init__(self) -> None:
-        self._key = secrets.token_hex(8)
-        self._parts: list[Hashes] = []
+        super().__init__()
         self._witnesses: list[str] = []
-
-    def add(self, ids: Sequence[str]) -> None:
-        """Add ids; some may be there already."""
-        if ids:
-            self._parts.append(np.unique(self._hashed(ids)))
-        # Only parts of about the same length are put together, so each hash is moved a few times and not each time.
-        while len(self._parts) > 1 and len(self._parts[-1]) >= len(self._parts[-2]):
-            self._merge()
 
     def testify(self, ids: Sequence[str]) -> None:
         """Remember some customers that the walk saw alive."""
@@ -41,30 +26,3 @@ class Seen:
     def witnesses(self) -> tuple[str, ...]:
         """Some customers that the walk saw alive, those first that it saw last."""
         return tuple(self._witnesses)
-
-    def holds(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Return for each id whether it was added."""
-        if not ids:
-            return np.zeros(0, dtype=np.bool_)
-        all_ = self._whole()
-        hashes = self._hashed(ids)
-        places = np.searchsorted(all_, hashes)
-        inside = places < len(all_)
-        found = np.zeros(len(ids), dtype=np.bool_)
-        found[inside] = all_[places[inside]] == hashes[inside]
-        return found
-
-    def __len__(self) -> int:
-        return len(self._whole())
-
-    def _hashed(self, ids: Sequence[str]) -> Hashes:
-        return pd.util.hash_array(np.array(ids, dtype=object), hash_key=self._key, categorize=False)
-
-    def _whole(self) -> Hashes:
-        while len(self._parts) > 1:
-            self._merge()
-        return self._parts[0] if self._parts else np.zeros(0, dtype=np.uint64)
-
-    def _merge(self) -> None:
-        last = self._parts.pop()
-        self._parts[-1] = np.union1d(self._parts[-1], last)

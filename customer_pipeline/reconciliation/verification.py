@@ -13,6 +13,7 @@ from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.lookup import Lookup
 from customer_pipeline.reconciliation.errors import LookupNotTrusted
 from customer_pipeline.reconciliation.extras import Extra, Walked
+from customer_pipeline.reconciliation.kinds import Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +24,20 @@ class Verdict:
         extra: the customer.
         gone: the deletion to publish; None where the customer is there.
         state: the state that it has at the provider; None where that was not asked for, or is not usable.
+        is_open: whether the customer cannot be asked for: it stays as it is.
     """
 
     extra: Extra
     gone: State | None = None
     state: State | None = None
+    is_open: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """What became of the customer."""
+        if self.is_open:
+            return Kind.NOT_LOOKED_UP
+        return Kind.EXTRA if self.gone else Kind.MISSED_BY_WALK
 
 
 Verifier = Callable[[Sequence[Extra]], Iterator[Verdict]]
@@ -43,7 +53,7 @@ class ByLookup:
 
     def __init__(self, client: ProviderClient, *, witnesses: Sequence[str]) -> None:
         self._client = client
-        self._witnesses = witnesses
+        self._witnesses = [witness for witness in witnesses if client.can_look_up(witness)]
         self._trusted = False
         self._normalizer = Normalizer(client.profile)
 
@@ -55,6 +65,9 @@ class ByLookup:
             LookupNotTrusted: if it finds none of the witnesses either.
         """
         for extra in extras:
+            if not self._client.can_look_up(extra.id):
+                yield Verdict(extra=extra, is_open=True)
+                continue
             found = self._client.lookup(extra.id)
             if found.absent:
                 self._require_trust()

@@ -4,23 +4,25 @@ A customer that is edited during the walk may have moved behind its end before i
 over what has changed since it began; whoever is edited once or twice is seen.
 """
 
+import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
-from customer_pipeline import steps
+from customer_pipeline.landing.errors import LandingError
+from customer_pipeline.landing.retention import remove_abandoned
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile, ProfileError
 from customer_pipeline.reconciliation.reconciling import FullWalk
-from customer_pipeline.snapshot.loading import Seen
-from customer_pipeline.snapshot.walking import Part, suppressed_in, walk_parts
+from customer_pipeline.snapshot.loading import RecordsSeen
+from customer_pipeline.snapshot.walking import Part, mended_by_repetition, walk_parts
+from customer_pipeline.steps import datasets, ingestion, normalization
 from customer_pipeline.timestamps import now
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 
-_DATASETS = (steps.RAW_CUSTOMERS, steps.CUSTOMERS, steps.QUARANTINED_CUSTOMERS)
 # How far the walk may ask ahead of a provider's clock that is behind.
 _CLOCK_RESERVE = timedelta(seconds=30)
 # How far a clock that is as good as right may seem to be behind.
@@ -37,6 +39,7 @@ class Walking:
         rows: records read.
         requests: requests sent for them.
         waited: how much of the time was waiting for the pipeline's own request budget.
+        started: when it began, on the monotonic clock.
     """
 
     walks: int = 0
@@ -44,6 +47,15 @@ class Walking:
     rows: int = 0
     requests: int = 0
     waited: timedelta = timedelta(0)
+    started: float = field(default_factory=time.monotonic)
+
+    def __str__(self) -> str:
+        seconds = time.monotonic() - self.started
+        rate = self.rows / max(seconds, 1e-3)
+        return (
+            f"{self.rows:,} customers read in {seconds:.0f} s, {rate:,.0f} a second; part {self.parts} of walk "
+            f"{self.walks}"
+        )
 
 
 def due_at(at: datetime, profile: Profile) -> datetime:
@@ -61,7 +73,9 @@ def full_walk(
     walking: Walking,
     said: Callable[[Walking], object] = lambda _: None,
 ) -> FullWalk:
-    """Begin a full walk. Its parts are removed from the landing store once they were compared.
+    """Begin a full walk. Its parts are removed from the landing store once they were compared, or when it fails.
+
+    What earlier walks left there that were killed is removed too.
 
     Args:
         clients: which ask the provider, each from one thread.
@@ -71,23 +85,35 @@ def full_walk(
 
     Raises:
         ProfileError: if the profile says that the provider cannot be walked as a whole.
+        LandingError: if the landing store cannot be read or written.
     """
     profile = clients[0].profile
     if not profile.snapshot.enabled:
         raise ProfileError(
             f"the profile {profile.name} says that the provider cannot be walked as a whole (snapshot.enabled)"
         )
+    remove_abandoned(landing, now=now())
     started_at = now()
     whole = Window(profile.snapshot.earliest, started_at - profile.lookback)
     store = landing.snapshot(whole.end)
     walking.walks += 1
 
     def parts() -> Generator[Window]:
-        seen, suppressed, behind = Seen(), 0, timedelta(0)
+        try:
+            yield from walked()
+        finally:
+            with suppress(LandingError):  # a later walk removes it
+                for dataset in reversed(datasets.LANDED):
+                    for part in store.landed(dataset):
+                        store.remove(dataset, part)
+
+    def walked() -> Generator[Window]:
+        seen, suppressed, behind = RecordsSeen(), 0, timedelta(0)
         with closing(cast("Generator[Part]", walk_parts(whole, clients=clients, landing=store))) as landed:
             for part in landed:
-                seen.add(part.window, landing=store)
-                suppressed += suppressed_in(part.window, landing=store)
+                with mended_by_repetition(part.window, landing=store):
+                    seen.add(part.window, landing=store)
+                suppressed += part.suppressed
                 if part.walk:
                     behind = max(behind, -(part.walk.clock_difference or timedelta(0)))
                     walking.rows += part.walk.rows
@@ -97,17 +123,18 @@ def full_walk(
         clients[0].require_all(whole, seen=seen.count + suppressed)
         until = max(now(), started_at) + _ahead(profile) - max(behind - _CLOCK_TOLERANCE, timedelta(0))
         meanwhile = Window(whole.end, until)
-        ingested = steps.ingest(meanwhile, client=clients[0], landing=store)
+        ingested = ingestion.ingest(meanwhile, client=clients[0], landing=store)
         walking.rows += ingested.walk.rows
         walking.requests += ingested.walk.requests
         yield from compared(meanwhile)
 
     def compared(part: Window) -> Generator[Window]:
-        steps.normalize(part, profile=profile, landing=store)
+        with mended_by_repetition(part, landing=store):
+            normalization.normalize(part, profile=profile, landing=store)
         walking.parts += 1
         said(walking)
         yield part
-        for dataset in _DATASETS:
+        for dataset in datasets.LANDED:
             store.remove(dataset, part)
 
     return FullWalk(started_at=started_at, end=whole.end, landing=store, parts=parts())

@@ -44,7 +44,10 @@ class Listing:
             return failure(404, "not_found", "there is no such customer")
         if row.deleted:
             return failure(410, "deleted", "the customer was deleted")
-        return Response(render(row, updated=listing.updated, created=listing.created), media_type="application/json")
+        return Response(
+            render(row, updated=listing.updated, created=listing.created, deletions=listing.deletions),
+            media_type="application/json",
+        )
 
     def _refusal(self, request: Request) -> Response | None:
         auth, style = request.path_params["auth"], request.path_params["style"]
@@ -101,7 +104,9 @@ class Listing:
 
 
 def _answer(page: list[Row], listing: ListQuery, sign: Signpost) -> Response:
-    records = b"[%b]" % b",".join(render(row, updated=listing.updated, created=listing.created) for row in page)
+    records = b"[%b]" % b",".join(
+        render(row, updated=listing.updated, created=listing.created, deletions=listing.deletions) for row in page
+    )
     members = b"".join(b",%b:%b" % (orjson.dumps(name), orjson.dumps(value)) for name, value in sign.members.items())
     match listing.envelope:
         case Envelope.ITEMS:

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
 from customer_pipeline import timestamps
-from customer_pipeline.sandbox.rendering import DatetimeForm
+from customer_pipeline.sandbox.rendering import DatetimeForm, DeletionForm
 from customer_pipeline.sandbox.store import Bounds, Sort
 
 DEFAULT_SIZE = 100
@@ -42,6 +42,7 @@ class ListQuery:
     envelope: Envelope
     updated: DatetimeForm
     created: DatetimeForm
+    deletions: DeletionForm
 
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -54,14 +55,16 @@ def parse_query(query: Mapping[str, str]) -> ListQuery:
         BadRequestError: if a parameter has no such value.
     """
     updated = _choice(DatetimeForm, query, "datetime_form")
+    deletions = _choice(DeletionForm, query, "deletions")
     return ListQuery(
-        bounds=_bounds(query),
+        bounds=replace(_bounds(query), live=deletions is DeletionForm.UNSAID),
         sort=_choice(Sort, query, "sort"),
         size=_size(query),
         total=flag(query.get("total")),
         envelope=_choice(Envelope, query, "envelope"),
         updated=updated,
         created=_choice(DatetimeForm, query, "created_form", default=updated),
+        deletions=deletions,
     )
 
 

@@ -1,9 +1,11 @@
-"""How a stored customer is written in an answer: the forms of its datetimes. Pure."""
+"""How a stored customer is written in an answer: the forms of its datetimes, and of its deletion. Pure."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+import orjson
 
 from customer_pipeline import timestamps
 from customer_pipeline.sandbox.store import Row
@@ -23,14 +25,36 @@ class DatetimeForm(StrEnum):
     MIXED = "mixed"
 
 
-def render(row: Row, *, updated: DatetimeForm, created: DatetimeForm) -> bytes:
+class DeletionForm(StrEnum):
+    """How a list tells of a deleted customer.
+
+    `flag` marks the record, `event` serves an event without the record, `status` gives the record the status `deleted`,
+    and `unsaid` leaves it out.
+    """
+
+    FLAG = "flag"
+    EVENT = "event"
+    STATUS = "status"
+    UNSAID = "unsaid"
+
+
+def render(
+    row: Row, *, updated: DatetimeForm, created: DatetimeForm, deletions: DeletionForm = DeletionForm.FLAG
+) -> bytes:
     """Return the JSON of a customer as the list serves it."""
     if row.verbatim:
         return row.body
-    deleted = b"true" if row.deleted else b"false"
     created_at = _write(row.created_at, created, row.seq)
     updated_at = _write(row.updated_at, updated, row.seq)
-    return b'%b,"deleted":%b,"created_at":%b,"updated_at":%b}' % (row.body[:-1], deleted, created_at, updated_at)
+    if row.deleted and deletions is DeletionForm.EVENT:
+        return b'{"event":"customer.deleted","id":%b,"updated_at":%b}' % (orjson.dumps(row.id), updated_at)
+    body = row.body
+    if row.deleted and deletions is DeletionForm.STATUS:
+        body = orjson.dumps({**orjson.loads(body), "status": "deleted"})
+    flag = b""
+    if deletions is DeletionForm.FLAG:
+        flag = b',"deleted":true' if row.deleted else b',"deleted":false'
+    return b'%b%b,"created_at":%b,"updated_at":%b}' % (body[:-1], flag, created_at, updated_at)
 
 
 def _write(microseconds: int, form: DatetimeForm, seq: int) -> bytes:

@@ -53,12 +53,13 @@ class Row:
 class Bounds:
     """Which customers a list holds: `updated_at` in `[since, until)`, microseconds; None is unbounded.
 
-    With `every_other` it holds every other one of them only, by the order of creation.
+    With `every_other` it holds every other one of them only, by the order of creation; with `live` no deleted one.
     """
 
     since: int | None = None
     until: int | None = None
     every_other: bool = False
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,8 @@ def _conditions(bounds: Bounds) -> tuple[str, tuple[int | str, ...]]:
         where, values = f"{where} AND updated_at < ?", (*values, bounds.until)
     if bounds.every_other:
         where = f"{where} AND seq % 2 = 0"
+    if bounds.live:
+        where = f"{where} AND NOT deleted"
     return where, values
 
 

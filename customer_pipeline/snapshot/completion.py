@@ -4,24 +4,31 @@ Windows may be published meanwhile; the guard settles the order. Should the cach
 is published again.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.errors import CacheUnavailable
 from customer_pipeline.cache.loads import Loads, Source
 from customer_pipeline.cache.publisher import Outcomes, Publisher
-from customer_pipeline.landing.errors import Forgotten
+from customer_pipeline.landing.errors import Damaged, Forgotten
 from customer_pipeline.landing.naming import COMPLETION
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.snapshot.errors import LoadRefused
-from customer_pipeline.snapshot.loading import Loaded, Progress, load, note, whole_of
-from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
+from customer_pipeline.snapshot.loading import Loaded, Progress, begun, forsake, load, note, whole_of
+from customer_pipeline.snapshot.walking import mended_by_repetition
+from customer_pipeline.steps.datasets import RAW_CUSTOMERS
+from customer_pipeline.steps.normalization import Normalized, normalize
+from customer_pipeline.steps.publication import publish_landed
 from customer_pipeline.timestamps import now
 from customer_pipeline.windows import Window, floor
+
+log = logging.getLogger(__name__)
 
 _TRIES = 3
 # Of the records of the last load.
@@ -79,35 +86,45 @@ class CacheLoader:
             CacheError: if the cache cannot be written, or is lost again and again.
         """
         token = self._loads.begin()
-        whole = whole_of(clients[0].profile, landing=self._landing, now=now())
-        loaded = load(whole, clients=clients, landing=self._landing, publisher=self._publisher, said=self._said)
-        accept(loaded)
-        before = self._customers_before()
-        if not accept_fewer and (not loaded.fetched or loaded.fetched < FEWEST_SHARE * before):
-            raise LoadRefused(found=loaded.fetched, before=before)
+        whole = whole_of(clients[0], landing=self._landing, now=now())
         store = self._landing.snapshot(whole.end)
+        loaded = load(whole, clients=clients, landing=self._landing, publisher=self._publisher, said=self._said)
+        try:
+            accept(loaded)
+            if not accept_fewer:
+                self._require_enough(loaded.customers)
+        except Exception:
+            forsake(store, whole)
+            raise
 
         def publish_again() -> None:
             for part in store.landed(RAW_CUSTOMERS):
-                publish_landed(part, landing=store, publisher=self._publisher)
+                with mended_by_repetition(part, landing=store):
+                    publish_landed(part, landing=store, publisher=self._publisher)
 
         self._finish(token, covered=[whole], as_of=whole.end, source="provider", publish_again=publish_again)
-        note(store, COMPLETION, whole, facts={"customers": loaded.fetched, "parts": loaded.parts})
+        note(store, COMPLETION, whole, facts={"customers": loaded.customers, "parts": loaded.parts})
         return loaded
 
+    def _require_enough(self, customers: int) -> None:
+        before = self._customers_before()
+        if not customers or customers < FEWEST_SHARE * before:
+            raise LoadRefused(found=customers, before=before)
+
     def _customers_before(self) -> int:
-        """Return how many records the last load had; 0 where there was none."""
+        """Return how many different records the last load had; 0 where there was none."""
         for as_of in reversed(self._landing.snapshots()):
             store = self._landing.snapshot(as_of)
             for whole in store.landed(COMPLETION):
-                return int(str(store.require(COMPLETION, whole).facts.get("customers", 0)))
+                with suppress(Damaged):
+                    return int(str(store.require(COMPLETION, whole).facts.get("customers", 0)))
         return 0
 
     def from_landing(self, profile: Profile, *, fit: Callable[[Normalized], bool]) -> Loaded:
         """Normalize and publish everything that was landed, and extend the coverage by it. The provider is not asked.
 
-        What is so old that deletions since may be forgotten is left out. Deletions that only the lost cache knew are
-        not known any more: a reconciliation finds them.
+        What is damaged, or so old that deletions since may be forgotten, is left out. Deletions that only the lost
+        cache knew are not known any more: a reconciliation finds them.
 
         Args:
             profile: how records are read.
@@ -120,7 +137,7 @@ class CacheLoader:
         token = self._loads.begin()
         started = time.monotonic()
         loaded = Loaded(as_of=None)
-        stores = [*map(self._landing.snapshot, self._landing.snapshots()), self._landing]
+        stores = [*begun(self._landing), self._landing]
         sources = [(store, window) for store in stores for window in store.landed(RAW_CUSTOMERS)]
         published: list[tuple[LandingStore, Window]] = []
         for store, window in sources:
@@ -153,13 +170,16 @@ class CacheLoader:
         self, window: Window, *, store: LandingStore, profile: Profile, fit: Callable[[Normalized], bool]
     ) -> tuple[Normalized, Outcomes] | None:
         """Normalize and publish what was landed of a window; None where it may not be published."""
-        report = normalize(window, profile=profile, landing=store)
-        if store is self._landing and not fit(report):
-            return None
         try:
+            report = normalize(window, profile=profile, landing=store)
+            if store is self._landing and not fit(report):
+                return None
             return report, publish_landed(window, landing=store, publisher=self._publisher)[1]
+        except Damaged as error:
+            log.warning("left out, since it is damaged: %s", error.uri)
         except Forgotten:
-            return None
+            pass
+        return None
 
     def _finish(
         self,

@@ -4,27 +4,28 @@ It is interrupted at any point and goes on from there: the parts that have lande
 publishing them again does no harm.
 """
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import JsonValue
 
 from customer_pipeline.cache.publisher import Outcomes, Publisher
+from customer_pipeline.landing.errors import Damaged
 from customer_pipeline.landing.naming import BEGINNING, COMPLETION
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
-from customer_pipeline.provider.profile import Profile
-from customer_pipeline.snapshot.walking import suppressed_in, walk_parts
-from customer_pipeline.steps import RAW_CUSTOMERS, Normalized, normalize, publish_landed
+from customer_pipeline.provider.errors import ProviderMisbehaved
+from customer_pipeline.snapshot.hashing import HashedTexts
+from customer_pipeline.snapshot.walking import mended_by_repetition, walk_parts
+from customer_pipeline.steps.datasets import RAW_CUSTOMERS
+from customer_pipeline.steps.normalization import Normalized, normalize
+from customer_pipeline.steps.publication import publish_landed
 from customer_pipeline.windows import Window
 
 # A walk is gone on with if a part of it has landed within so long; the windows since it began are healed.
@@ -62,6 +63,7 @@ class Loaded:
 
     Attributes:
         as_of: everything that was updated before is in it; None where that is not known.
+        customers: different records found; some parts overlap.
         parts: parts and windows published.
         resumed: parts that an interrupted walk had landed.
         fetched: rows that were landed.
@@ -74,6 +76,7 @@ class Loaded:
     """
 
     as_of: datetime | None
+    customers: int = 0
     parts: int = 0
     resumed: int = 0
     fetched: int = 0
@@ -98,19 +101,15 @@ class Loaded:
         return self.quarantined.total()
 
 
-def form_of(profile: Profile) -> str:
-    """Return a fingerprint of what decides how a profile's records are asked for and read."""
-    return hashlib.sha256(profile.model_dump_json().encode()).hexdigest()[:16]
-
-
-def whole_of(profile: Profile, *, landing: LandingStore, now: datetime) -> Window:
-    """Return what is to be walked: what is left of an interrupted walk of the same profile belongs to the same whole.
+def whole_of(client: ProviderClient, *, landing: LandingStore, now: datetime) -> Window:
+    """Return what is to be walked: what is left of an interrupted walk of the same provider belongs to the same whole.
 
     It ends before now by the lookback, since records may become visible late.
 
     Raises:
         LandingError: if the landing store cannot be read.
     """
+    profile = client.profile
     for as_of in reversed(landing.snapshots()):
         whole, store = Window(profile.snapshot.earliest, as_of), landing.snapshot(as_of)
         went_on = max(
@@ -118,10 +117,30 @@ def whole_of(profile: Profile, *, landing: LandingStore, now: datetime) -> Windo
         )
         if went_on is None or now - went_on > RESUMED_WITHIN:
             continue
-        begun = store.describe(BEGINNING, whole)
-        if begun and begun.facts.get("form") == form_of(profile) and not store.landed(COMPLETION):
-            return whole
+        with suppress(Damaged):
+            beginning = store.describe(BEGINNING, whole)
+            if beginning and beginning.facts.get("form") == client.form and not store.landed(COMPLETION):
+                return whole
     return Window(profile.snapshot.earliest, now - profile.lookback)
+
+
+def forsake(store: LandingStore, whole: Window) -> None:
+    """Let a walk not be gone on with, because what it found is not believed. What has landed is swept after a day.
+
+    Raises:
+        LandingError: if the landing store cannot be written.
+    """
+    store.remove(BEGINNING, whole)
+
+
+def begun(landing: LandingStore) -> list[LandingStore]:
+    """Return the snapshots that loads have begun, oldest first; what a reconciliation is walking is none of them.
+
+    Raises:
+        LandingError: if the landing store cannot be read.
+    """
+    stores = map(landing.snapshot, landing.snapshots())
+    return [store for store in stores if store.landed(BEGINNING)]
 
 
 def note(store: LandingStore, dataset: str, whole: Window, *, facts: dict[str, JsonValue]) -> None:
@@ -134,23 +153,22 @@ def note(store: LandingStore, dataset: str, whole: Window, *, facts: dict[str, J
         writer.facts.update(facts)
 
 
-class Seen:
+class RecordsSeen:
     """Counts different records, in eight bytes each."""
 
     def __init__(self) -> None:
-        self._hashes: list[npt.NDArray[np.uint64]] = []
+        self._names = HashedTexts()
 
     def add(self, part: Window, *, landing: LandingStore) -> None:
         """Count what was landed of a part: by id, or by its text where it has no usable one."""
         for batch in landing.read(RAW_CUSTOMERS, part, columns=["id", "record"]):
             marked = pc.binary_join_element_wise("#", batch["record"], "")
-            names = pc.coalesce(batch["id"], marked).to_pylist()
-            self._hashes.append(pd.util.hash_array(np.array(names, dtype=object), categorize=False))
+            self._names.add(pc.coalesce(batch["id"], marked).to_pylist())
 
     @property
     def count(self) -> int:
         """How many different records were added."""
-        return len(np.unique(np.concatenate(self._hashes))) if self._hashes else 0
+        return len(self._names)
 
 
 def load(
@@ -171,24 +189,38 @@ def load(
         said: is told after each part.
 
     Raises:
-        ProviderError: one of its four kinds.
-        LandingError: if the landing store cannot be read or written.
+        ProviderError: one of its four kinds. Where the provider has other records than were found, the next try walks
+            all of them anew: they may have changed behind a walk that was gone on with.
+        LandingError: if the landing store cannot be read or written; transient where a part is damaged.
         CacheError: if the cache cannot be written.
     """
     started = time.monotonic()
     profile = clients[0].profile
     store = landing.snapshot(whole.end)
-    note(store, BEGINNING, whole, facts={"form": form_of(profile)})
-    loaded, seen = Loaded(as_of=whole.end), Seen()
+    if not store.landed(BEGINNING):
+        note(store, BEGINNING, whole, facts={"form": clients[0].form})
+    loaded, seen = Loaded(as_of=whole.end), RecordsSeen()
     for part in walk_parts(whole, clients=clients, landing=store):
-        report = normalize(part.window, profile=profile, landing=store)
-        _, outcomes = publish_landed(part.window, landing=store, publisher=publisher)
-        seen.add(part.window, landing=store)
-        loaded.suppressed += suppressed_in(part.window, landing=store)
+        with mended_by_repetition(part.window, landing=store):
+            report = normalize(part.window, profile=profile, landing=store)
+            _, outcomes = publish_landed(part.window, landing=store, publisher=publisher)
+            seen.add(part.window, landing=store)
+        loaded.suppressed += part.suppressed
         loaded.add(report, outcomes)
         loaded.resumed += part.walk is None
         loaded.requests += part.walk.requests if part.walk else 0
         loaded.seconds = time.monotonic() - started
         said(Progress(customers=loaded.normalized, parts=loaded.parts, seconds=loaded.seconds, newest=part.window))
-    clients[0].require_all(whole, seen=seen.count + loaded.suppressed)
+    loaded.customers = seen.count
+    try:
+        clients[0].require_all(whole, seen=loaded.customers + loaded.suppressed)
+    except ProviderMisbehaved as error:
+        forsake(store, whole)
+        if not loaded.resumed:
+            raise
+        raise ProviderMisbehaved(
+            f"{loaded.customers} records were found by a walk that was interrupted, and the provider has more by now; "
+            "the next try walks them all anew",
+            error.request,
+        ) from error
     return loaded

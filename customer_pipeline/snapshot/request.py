@@ -58,7 +58,7 @@ def decide(load: Load, runs: Sequence[LoadRun], *, configuration: str, now: date
     A cache that does not know of a load from the provider that has finished is empty, or as good as that: what has
     landed may hold customers who were deleted since. What fails is tried again later
     and later; what a person has to mend, once an hour or when the configuration is another one. While the provider is
-    what fails, readers get what has landed, once.
+    what fails, readers get what has landed, once; where the cache was lost since, once more.
 
     Args:
         load: what the cache knows.
@@ -76,16 +76,22 @@ def decide(load: Load, runs: Sequence[LoadRun], *, configuration: str, now: date
         return Decision(says="the cache is empty: it is loaded from the provider", requested=True)
     newest = failed[0]
     told = next((run.failure for run in failed if run.failure), None) or ""
-    if told.startswith(_PROVIDER) and not load.replayed_at and not any(run.from_landing for run in lately):
+    replays = list(takewhile(lambda run: run.failed, (run for run in lately if run.from_landing)))
+    if told.startswith(_PROVIDER) and not load.replayed_at and _due(replays, configuration=configuration, now=now):
         return Decision(
             says="the cache is empty and the provider fails: what has landed is published",
             requested=True,
             from_landing=True,
         )
-    due = (newest.ended or now) + _delay(failed, configuration=configuration)
-    if due <= now:
+    if _due(failed, configuration=configuration, now=now):
         return Decision(says="the cache is empty: loading it from the provider is tried again", requested=True)
+    due = (newest.ended or now) + _delay(failed, configuration=configuration)
     return Decision(says=f"loading the cache failed {len(failed)} times; it is tried again at {due:%Y-%m-%d %H:%M} UTC")
+
+
+def _due(failed: Sequence[LoadRun], *, configuration: str, now: datetime) -> bool:
+    """Return whether what has failed in a row, newest first, is to be tried again."""
+    return not failed or (failed[0].ended or now) + _delay(failed, configuration=configuration) <= now
 
 
 def _delay(failed: Sequence[LoadRun], *, configuration: str) -> timedelta:

@@ -6,18 +6,19 @@ A part that has landed is not asked for again: what is left of an interrupted wa
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
 from customer_pipeline.customers import schemas
 from customer_pipeline.erasure.suppressions import Sieve, Suppressions
-from customer_pipeline.landing.errors import LandingError
+from customer_pipeline.landing.errors import Damaged, LandingError
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.delivery import WalkStats
 from customer_pipeline.snapshot.division import can_be_divided, grows_by_value, halves, rest
-from customer_pipeline.steps import RAW_CUSTOMERS, facts_of, raw_rows
+from customer_pipeline.steps.datasets import LANDED, RAW_CUSTOMERS
+from customer_pipeline.steps.ingestion import facts_of, raw_rows
 from customer_pipeline.windows import Window, subtract
 
 MOST_ROWS = 20_000
@@ -31,10 +32,12 @@ class Part:
     Attributes:
         window: what it has: every record that was updated in it, and perhaps more.
         walk: how it was read; None where an earlier walk had landed it.
+        suppressed: records of erased customers that were left out.
     """
 
     window: Window
     walk: WalkStats | None = None
+    suppressed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,9 +68,8 @@ def walk_parts(
         LandingError: if the landing store cannot be written.
     """
     landed = usable(landing)
-    for window in landed:
-        yield Part(window=window)
-    todo = deque(subtract(whole, landed))
+    yield from landed
+    todo = deque(subtract(whole, [part.window for part in landed]))
     suppressions = Suppressions.load(landing)
     idle: SimpleQueue[ProviderClient] = SimpleQueue()
     for client in clients:
@@ -99,24 +101,35 @@ def walk_parts(
         pool.shutdown(cancel_futures=True)
 
 
-def suppressed_in(part: Window, *, landing: LandingStore) -> int:
-    """Return how many records of erased customers the walk of a part left out."""
-    return int(str(landing.require(RAW_CUSTOMERS, part).facts.get(_SUPPRESSED, 0)))
-
-
-def usable(landing: LandingStore) -> list[Window]:
+def usable(landing: LandingStore) -> list[Part]:
     """Return the parts that have landed; a damaged file is removed, so that its part is read again."""
     found = []
     for window in landing.landed(RAW_CUSTOMERS):
         try:
-            landing.require(RAW_CUSTOMERS, window)
-        except LandingError as error:
-            if error.transient:
-                raise
+            facts = landing.require(RAW_CUSTOMERS, window).facts
+        except Damaged:
             landing.remove(RAW_CUSTOMERS, window)
         else:
-            found.append(window)
+            found.append(Part(window=window, suppressed=int(str(facts.get(_SUPPRESSED, 0)))))
     return found
+
+
+@contextmanager
+def mended_by_repetition(part: Window, *, landing: LandingStore) -> Iterator[None]:
+    """Remove a file of a part that turns out to be damaged: who begins again reads the part, or normalizes it, anew.
+
+    Raises:
+        LandingError: transient, in place of the one about the damage.
+    """
+    try:
+        yield
+    except Damaged as error:
+        for dataset in LANDED:
+            if landing.uri_of(dataset, part) == error.uri:
+                landing.remove(dataset, part)
+        raise LandingError(
+            f"{error.uri}: damaged, so it was removed; trying again makes this part of the walk anew", transient=True
+        ) from error
 
 
 def _walked(window: Window, *, client: ProviderClient, landing: LandingStore, sieve: Sieve, most_rows: int) -> _Walked:
@@ -138,5 +151,6 @@ def _walked(window: Window, *, client: ProviderClient, landing: LandingStore, si
             pages.close()
             writer.facts.update(facts_of(walk.stats) | {_SUPPRESSED: sieve.suppressed})
         left = [half for piece in rest(window, writer.window) for half in halves(piece, profile)]
-        return _Walked(part=Part(window=writer.window, walk=walk.stats), left=left)
+        part = Part(window=writer.window, walk=walk.stats, suppressed=sieve.suppressed)
+        return _Walked(part=part, left=left)
     return _Walked(part=None, left=halves(window, profile))

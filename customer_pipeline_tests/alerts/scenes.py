@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from customer_pipeline.alerts.causes import Cause
+from customer_pipeline.alerts.jobs import observe_jobs
 from customer_pipeline.alerts.memory import Memory
 from customer_pipeline.alerts.messages import Message
-from customer_pipeline.alerts.observation import LiveRun, Observation, Published
+from customer_pipeline.alerts.observation import JobRun, LiveRun, Observation, Published
 from customer_pipeline.alerts.outage import observe
 from customer_pipeline.alerts.state import State
 from customer_pipeline.healing.gaps import without
@@ -38,6 +39,7 @@ class Night:
     given_up: tuple[Window, ...] = ()
     unreadable: Cause | None = None
     publications: list[Published] = field(default_factory=list)
+    jobs: dict[str, JobRun] = field(default_factory=dict)
     told: list[Message] = field(default_factory=list)
 
     def tick(self, minute: float, cause: Cause | None = None, *, since: float | None = None) -> None:
@@ -47,6 +49,11 @@ class Night:
         self.live = LiveRun(id=f"run-{minute}", windows=window, cause=cause, since=failing_since)
         if cause is None:
             self.publish(window, minute + 0.5)
+
+    def end(self, job: str, minute: float, cause: Cause | None = None, *, told: str | None = None) -> None:
+        """A run of a job ends, well without a cause and a line."""
+        failed = bool(cause or told)
+        self.jobs[job] = JobRun(job=job, id=f"{job}-{minute}", ended=at(minute), failed=failed, cause=cause, told=told)
 
     def publish(self, windows: Window, minute: float, *, changed: int = 10) -> None:
         self.published = contiguous([*self.published, windows])
@@ -63,18 +70,19 @@ class Night:
         """One evaluation; return the events that it tells."""
         now = at(minute)
         everything = Window(at(-600), floor(now))
-        self.state, messages = observe(
-            self.state,
-            Observation(
-                now=now,
-                gaps=None if self.unreadable else tuple(without([everything], self.published)),
-                unreadable=self.unreadable,
-                live=self.live,
-                given_up=self.given_up,
-                first_publication=self.first_publication,
-                publications=self._publications(),
-            ),
+        seen = Observation(
+            now=now,
+            gaps=None if self.unreadable else tuple(without([everything], self.published)),
+            unreadable=self.unreadable,
+            live=self.live,
+            given_up=self.given_up,
+            first_publication=self.first_publication,
+            publications=self._publications(),
+            jobs=list(self.jobs.values()),
         )
+        self.state, messages = observe(self.state, seen)
+        self.state, of_jobs = observe_jobs(self.state, seen)
+        messages += of_jobs
         assert Memory.parse(Memory(state=self.state).dump()).state == self.state
         self.told += messages
         return [message.event for message in messages]

@@ -18,6 +18,7 @@ from customer_pipeline_tests.alerts.scenes import at, span
 
 SENDER = Sender(name="crm")
 EVENTS = get_args(Event)
+GOOD_NEWS = {"outage_healed", "job_recovered"}
 FAILS = b"HTTP/1.1 500 Error\r\n\r\n"
 
 
@@ -117,6 +118,24 @@ def test_of_an_outage_that_has_healed_only_the_heal_is_told_to_a_channel_that_kn
     assert outbox.due(at(5)) == {"late": (given_up, healed, next_one), "quick": (healed, next_one)}
 
 
+def test_of_a_job_that_has_succeeded_only_that_is_told_to_a_channel_that_knew_of_nothing() -> None:
+    failed, other = (Message(event="job_failed", at=at(1), job=job) for job in ("one", "other"))
+    outbox = Outbox().add([failed, other], channels=["late", "quick"]).delivered("quick", 2)
+    recovered = Message(event="job_recovered", at=at(3), job="one")
+    outbox = outbox.add([recovered], channels=["late", "quick"])
+    assert outbox.due(at(5)) == {"late": (other, recovered), "quick": (recovered,)}
+    outbox, dropped = outbox.failed("late", at(100))
+    assert dropped == (recovered,)
+
+
+def test_the_failures_of_different_jobs_wait_side_by_side() -> None:
+    first, other, again = (
+        Message(event="job_failed", at=at(minute), job=job) for minute, job in enumerate(["one", "other", "one"])
+    )
+    _, dropped = Outbox().add([first, other, again], channels=["slack"]).failed("slack", at(100))
+    assert dropped == (first,)
+
+
 def test_what_waits_for_a_channel_that_is_no_longer_configured_is_forgotten() -> None:
     outbox = Outbox().add([message("outage_started", 1)], channels=["slack", "sns"]).add([], channels=["sns"])
     assert list(outbox.due(at(1))) == ["sns"]
@@ -134,6 +153,8 @@ def test_messages_wait_in_the_cursor_whole() -> None:
         given_up=(span(10, 30),),
         customers_changed=12,
         run_id="run",
+        job="job",
+        told="why",
     )
     memory = Memory(outbox=Outbox().add([whole], channels=["slack"]).failed("slack", at(4))[0])
     assert Memory.parse(memory.dump()) == memory
@@ -150,8 +171,9 @@ def test_nothing_is_lost_before_its_hour_is_over_and_at_most_one_of_each_event_i
     for number, (works, events, minutes) in enumerate(steps):
         now += timedelta(minutes=minutes)
         fresh = [Message(event=event, at=now + timedelta(seconds=n)) for n, event in enumerate(events)]
-        # Of an outage of its own, so that it supersedes nothing.
+        # Of an outage or a job of its own, so that it supersedes nothing.
         fresh = [replace(each, outage=at(number)) if each.event == "outage_healed" else each for each in fresh]
+        fresh = [replace(each, job=f"job-{number}") if each.event == "job_recovered" else each for each in fresh]
         outbox = outbox.add(fresh, channels=["slack"])
         waiting += [each.id for each in fresh]
         due = outbox.due(now).get("slack", ())
@@ -168,5 +190,5 @@ def test_nothing_is_lost_before_its_hour_is_over_and_at_most_one_of_each_event_i
         assert [each.id for each in left] == waiting
         old = [each.event for each in left if now - each.at >= KEPT_FOR]
         assert len(set(old)) == len(old)
-        assert "outage_healed" not in old
-        assert {each.event for each in due} - {"outage_healed"} <= {each.event for each in left}
+        assert not GOOD_NEWS & set(old)
+        assert {each.event for each in due} - GOOD_NEWS <= {each.event for each in left}

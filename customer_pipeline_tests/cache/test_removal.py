@@ -1,5 +1,6 @@
 """The removal of one customer, standalone and in a cluster."""
 
+import pytest
 import redis
 
 from customer_pipeline.cache import removal, traces
@@ -83,6 +84,14 @@ def test_every_id_is_found_wherever_it_stands(either: Connection) -> None:
 
     alone = {"in the index alone", "by e-mail alone", "by phone alone", "in a register alone", "in the stream alone"}
     assert found == {*NAMES, "gone", *alone, ""}
+
+
+@pytest.mark.parametrize("name", ["{3F2504E0-4F89-11D3-9A0C-0305E82C3301}", "a}", "a}}", "x}:tombstone", "{", "}"])
+def test_an_id_with_braces_is_read_from_its_keys_as_it_is(connection: Connection, name: str) -> None:
+    for key in (KEYS.document(name), KEYS.tombstone(name)):
+        connection.set(key, "x")
+        assert list(traces.ids(connection, keys=KEYS)) == [[name]]
+        connection.delete(key)
 
 
 def test_other_keys_are_looked_through_whatever_they_hold(connection: Connection) -> None:

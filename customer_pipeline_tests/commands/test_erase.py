@@ -1,6 +1,7 @@
 """The command as it is typed, without a webserver: the erasure is done by its own process, on real servers."""
 
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -9,11 +10,13 @@ import pytest
 from customer_pipeline import cli
 from customer_pipeline.commands import erase as command
 from customer_pipeline.erasure.ledger import Ledger, State
+from customer_pipeline.instance import erasures
 from customer_pipeline_tests.cache.conftest import connection
+from customer_pipeline_tests.commands.test_reconcile import RUN, Webserver
 from customer_pipeline_tests.erasure.world import VICTIM, WINDOWS, World
 from customer_pipeline_tests.landing.conftest import Place, folder
 from customer_pipeline_tests.servers import ValkeyServer, free_port
-from customer_pipeline_tests.test_dagster_storage import tell
+from customer_pipeline_tests.test_dagster_storage import materialize, tell
 
 __all__ = ["connection", "folder"]
 
@@ -146,6 +149,56 @@ def test_a_failure_in_the_middle_says_that_a_repetition_goes_on(
     assert "not a whole Parquet file of the landing store" in said
     assert "repeat the command once that is so: it goes on" in said
     assert list(world.stores.ledger.states().values()) == [State.ERASING]
+
+
+def queueing(*, answer: dict[str, str]) -> Webserver:
+    """Return a webserver whose daemon is stopped, and which answers so when a run is to leave the queue."""
+    never = dict.fromkeys(("startTime", "endTime", "assetSelection", "stepKeysToExecute"))
+    run = {"runId": RUN, "status": "QUEUED", "jobName": erasures.JOB, "creationTime": 1.0, "tags": []}
+    repository = {"name": "r", "location": {"name": "l"}, "pipelines": [{"name": erasures.JOB}]}
+    webserver = Webserver("QUEUED")
+    webserver.answers |= {
+        "repositoriesOrError": {"repositoriesOrError": {"nodes": [repository]}},
+        "query($run: ID!) { runOrError": {"runOrError": run | never},
+        "terminateRun": {"terminateRun": answer},
+    }
+    return webserver
+
+
+@pytest.mark.parametrize(
+    ("answer", "stays"),
+    [({"__typename": "TerminateRunSuccess"}, False), ({"__typename": "TerminateRunFailure", "message": "begun"}, True)],
+)
+def test_a_run_that_does_not_begin_leaves_the_queue_and_the_customer_is_erased_here(
+    *,
+    world: World,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: dict[str, str],
+    stays: bool,
+) -> None:
+    monkeypatch.setattr(command, "QUEUE_PATIENCE", timedelta(seconds=0.2))
+    monkeypatch.setattr(command, "POLL_SECONDS", 0.1)
+
+    webserver = queueing(answer=answer)
+    with webserver.running() as url:
+        assert cli.main(["erase", VICTIM, "--yes", "--url", url]) == 0
+
+    said = capsys.readouterr().out
+    assert "seconds: does the daemon run? `customer-pipeline status` tells; this process goes on" in said
+    assert "removed here: 2 changes, 2 customers" in said
+    assert ("the run stays in the queue (terminateRun: begun)" in said) is stays
+    assert sum("terminateRun" in query for query in webserver.asked) == 1
+    assert world.traces() == []
+
+
+@pytest.mark.usefixtures("world")
+def test_of_an_id_that_is_a_number_the_proof_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with instance(tmp_path) as kept:
+        materialize(kept)
+
+    assert cli.main(["erase", "604800", "--yes"]) == 0
+    assert capsys.readouterr().out.endswith("\nthe id is a number: numbers in texts are not taken for it\n")
 
 
 def test_ctrl_c_says_that_the_customer_stays_suppressed(

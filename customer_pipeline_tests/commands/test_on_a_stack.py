@@ -19,10 +19,12 @@ import requests
 
 from customer_pipeline import run_tags
 from customer_pipeline.dev.environment import Ports
+from customer_pipeline.dev.home import Home
 from customer_pipeline.instance.runs import ASSETS
 from customer_pipeline.timestamps import format_instant, now
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 from customer_pipeline_tests.dev.test_stack import Life, command, environment, life
+from customer_pipeline_tests.drills.leaks import leaks
 from customer_pipeline_tests.servers import free_port, wait_until
 
 TIMEOUT_SECONDS = 180.0
@@ -308,7 +310,9 @@ def test_a_reader_that_goes_away_is_no_failure(stack: Stack) -> None:
 def test_an_erasure_is_done_by_the_job_and_proven_by_the_command(stack: Stack) -> None:
     with stack.life.cache() as client:
         name = client.zrange("customers:by_updated_at", 0, 0)[0].decode()
-        assert client.exists(f"customer:{{{name}}}")
+        document = client.getdel(f"customer:{{{name}}}")
+        assert stack.run("reconcile", "--check").code == 1
+        client.set(f"customer:{{{name}}}", document)
 
     typed = stack.run("erase", name, "--yes", "--by", "officer@desk")
 
@@ -318,6 +322,7 @@ def test_an_erasure_is_done_by_the_job_and_proven_by_the_command(stack: Stack) -
         r"^http://[0-9.:]+/runs/[0-9a-f-]{36}$",
         r"^the job has erased the customer: its counts are on that page$",
         r"^removed besides: nothing; two passes over everything found nothing more$",
+        r"^the id is taken out of the sample of 1 reconciliation in Dagster's history$",
         r"^no trace of [0-9a-f]{8}-[0-9a-f]{32} is left in cache, landing store, Dagster's storage and compute logs$",
     ):
         assert re.search(pattern, typed.said, re.MULTILINE), (pattern, typed.said)
@@ -328,3 +333,5 @@ def test_an_erasure_is_done_by_the_job_and_proven_by_the_command(stack: Stack) -
         assert entries
         assert not [entry for entry in entries if entry.endswith(f"\n{name}".encode())]
         assert name.encode() not in {fields[b"id"] for _, fields in client.xrange("customers:changes")}
+    home = Home(stack.life.home)
+    assert leaks([name], [home.dagster, home.logs], but={"provider.log"}, free_pages=False) == []

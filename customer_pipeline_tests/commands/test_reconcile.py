@@ -3,18 +3,23 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import orjson
 import pytest
+import time_machine
 from dagster import validate_run_config
 
 from customer_pipeline import cli
+from customer_pipeline.commands.job import ANSWER_TIMEOUT, run_job
 from customer_pipeline.commands.reconcile import JOB, config
 from customer_pipeline.definitions import defs
+from customer_pipeline.instance.graphql import GraphQL
 
 RUN = "0123456789abcdef"
+CREATED = datetime(2026, 11, 23, 14, 3, tzinfo=UTC).timestamp()
 
 
 def evaluation(description: str, *, success: bool) -> dict[str, Any]:
@@ -27,25 +32,37 @@ DIFFERENT = evaluation("1 customers differed.", success=False)
 
 
 class Webserver:
-    """Answers as Dagster does, by what is asked for: nothing is under way, and the run that is launched has ended."""
+    """Answers as Dagster does, by what is asked for: nothing is under way, and the run that is launched has ended.
 
-    def __init__(self, status: str, *events: dict[str, Any]) -> None:
+    Before it says so, it does not answer `away` times, and says `queued` times that the run is queued.
+    """
+
+    def __init__(self, status: str, *events: dict[str, Any], away: int = 0, queued: int = 0) -> None:
+        refusals, waits = iter(range(away)), iter(range(queued))
         repository = {"name": "r", "location": {"name": "l"}, "pipelines": [{"name": JOB}]}
-        answers = {
+        self.answers: dict[str, dict[str, Any]] = {
             "runsOrError": {"runsOrError": {"results": []}},
             "repositoriesOrError": {"repositoriesOrError": {"nodes": [repository]}},
             "launchRun": {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": RUN}}},
             "logsForRun": {
-                "runOrError": {"status": status},
+                "runOrError": {"status": status, "creationTime": CREATED},
                 "logsForRun": {"cursor": "1", "hasMore": False, "events": list(events)},
             },
         }
 
+        self.asked: list[str] = []
+        answers, asked = self.answers, self.asked
+
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 query = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))["query"]
-                body = orjson.dumps({"data": next(answers[name] for name in answers if name in query)})
-                self.send_response(200)
+                asked.append(query)
+                is_away = "logsForRun" in query and next(refusals, None) is not None
+                answer = None if is_away else next(answers[name] for name in answers if name in query)
+                if answer and "logsForRun" in answer and next(waits, None) is not None:
+                    answer = answer | {"runOrError": {"status": "QUEUED", "creationTime": CREATED}}
+                body = orjson.dumps({"data": answer})
+                self.send_response(503 if is_away else 200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -97,6 +114,28 @@ def test_the_exit_code_says_whether_both_agree(
         assert cli.main(["reconcile", "--check", "--url", url]) == code
     output = capsys.readouterr()
     assert said in output.out + output.err
+
+
+def test_a_webserver_that_goes_away_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    waited: list[float] = []
+    with Webserver("SUCCESS", away=3).running() as url:
+        graphql = GraphQL(url, timeout=ANSWER_TIMEOUT)
+        assert run_job(graphql, JOB, config={}, wait=waited.append) == 0
+    assert len(waited) == 3
+    said = capsys.readouterr().out
+    assert said.count("asking again for 5 minutes") == said.count("the webserver answers again") == 1
+
+
+@pytest.mark.parametrize(("queued", "is_said"), [(30, False), (31, True), (90, True)])
+def test_a_run_that_stays_in_the_queue_is_said_once_and_waited_for(
+    *, queued: int, is_said: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Webserver("SUCCESS", queued=queued).running() as url, time_machine.travel(CREATED, tick=False) as clock:
+        assert run_job(GraphQL(url), JOB, config={}, wait=lambda seconds: clock.shift(timedelta(seconds=seconds))) == 0
+    said = capsys.readouterr().out
+    told = "queued since 14:03:00Z: does the daemon run? `customer-pipeline status` tells"
+    assert said.count(told) == said.count("queued since") == is_said
+    assert "has succeeded" in said
 
 
 @pytest.mark.parametrize("share", ["2", "-0.1", "a tenth", "nan"])

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 import time_machine
 from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
     RemoteInstigatorOrigin,
@@ -213,6 +214,89 @@ def test_the_newest_window_counts_and_not_the_run_that_was_repeated_last(watch: 
     sandbox.control("DELETE", "faults")
     assert watch.deployment.tick(watch.windows[2]).success
     assert "provider unavailable" in watch.look()
+
+
+def reconciled(watch: Watch) -> dg.ExecuteInProcessResult:
+    job = defs.resolve_job_def("customer_reconciliation")
+    return job.execute_in_process(instance=watch.deployment.instance, raise_on_error=False)
+
+
+def ended(watch: Watch, job: str, *, tags: dict[str, str] | None = None, failed: bool = True) -> str:
+    """A run of a job ends; return its id."""
+    instance = watch.deployment.instance
+    run = instance.create_run_for_job(defs.resolve_job_def(job), tags=tags)
+    if failed:
+        instance.report_run_failed(run)
+    else:
+        success = DagsterEvent(DagsterEventType.RUN_SUCCESS.value, job_name=job)
+        instance.report_dagster_event(success, run_id=run.run_id)
+    return run.run_id
+
+
+def test_a_job_that_fails_is_told_once_with_its_own_line_and_once_more_when_it_succeeds(
+    watch: Watch, sandbox: SandboxServer, valkey: ValkeyServer
+) -> None:
+    cover(valkey, Window(watch.windows[0].start, watch.windows[-1].end))
+    assert watch.look() == "nothing to tell"
+    sandbox.control("POST", "faults/expired_token")
+    first = reconciled(watch)
+    watch.look()
+    assert not reconciled(watch).success
+    assert watch.look().startswith("told already: customer_reconciliation fails since ")
+    sandbox.control("DELETE", "faults")
+    assert reconciled(watch).success
+    watch.look()
+    watch.look()
+
+    failed, recovered = watch.receiver.bodies
+    line = watch.deployment.failure(first).description or ""
+    assert line.startswith("provider rejected since ")
+    assert failed["text"].splitlines()[0] == f"{line}."
+    assert (failed["event"], failed["job"]) == ("job_failed", "customer_reconciliation")
+    assert (failed["cause"], failed["needs_person"]) == ("provider_rejected", True)
+    assert failed["url"] == f"https://dagster.example.org/runs/{first.run_id}"
+    assert (recovered["event"], recovered["since"]) == ("job_recovered", failed["since"])
+    assert watch.said[-1] == "nothing to tell"
+
+
+def test_an_erasure_that_fails_says_why_without_the_customer(watch: Watch, valkey: ValkeyServer) -> None:
+    cover(valkey, Window(watch.windows[0].start, watch.windows[-1].end))
+    watch.look()
+    job = defs.resolve_job_def("customer_erasure")
+    config = {"ops": {"erase_customer": {"config": {"hash": "hunter2"}}}}
+    job.execute_in_process(instance=watch.deployment.instance, run_config=config, raise_on_error=False)
+    watch.look()
+    (message,) = watch.receiver.bodies
+    assert (message["job"], message["cause"], message["needs_person"]) == ("customer_erasure", None, True)
+    assert message["text"].startswith("hash is none; ")
+
+
+def test_runs_of_jobs_that_a_person_stopped_or_that_dagster_repeats_by_itself_are_not_told(
+    watch: Watch, valkey: ValkeyServer
+) -> None:
+    cover(valkey, Window(watch.windows[0].start, watch.windows[-1].end))
+    ended(watch, "customer_reconciliation")
+    watch.look()
+    repeated = ended(watch, "landing_retention")
+    watch.deployment.instance.add_run_tags(repeated, {run_tags.WILL_RETRY: "true"})
+    stopped = watch.deployment.instance.create_run_for_job(defs.resolve_job_def("customer_bootstrap"))
+    watch.deployment.instance.report_run_canceled(stopped)
+    assert watch.look() == "nothing to tell"
+    watch.deployment.instance.add_run_tags(repeated, {run_tags.WILL_RETRY: "false"})
+    assert watch.look() == "customer_pipeline (sandbox): landing_retention failed: a run's process was lost"
+    assert watch.events == ["job_failed"]
+
+
+def test_a_load_of_what_had_landed_makes_no_failed_load_good(watch: Watch, valkey: ValkeyServer) -> None:
+    cover(valkey, Window(watch.windows[0].start, watch.windows[-1].end))
+    watch.look()
+    ended(watch, "customer_bootstrap", tags={run_tags.FROM_LANDING: "false"})
+    watch.look()
+    ended(watch, "customer_bootstrap", tags={run_tags.FROM_LANDING: "true"}, failed=False)
+    assert watch.look().startswith("told already: customer_bootstrap fails since ")
+    ended(watch, "customer_bootstrap", tags={run_tags.FROM_LANDING: "false"}, failed=False)
+    watch.look()
+    assert watch.events == ["job_failed", "job_recovered"]
 
 
 def test_windows_that_the_heal_gave_up_are_named(watch: Watch) -> None:

@@ -19,7 +19,7 @@ from customer_pipeline.provider.errors import (
     RequestFacts,
 )
 from customer_pipeline.provider.profile import ProfileError
-from customer_pipeline.steps import PublicationIncomplete
+from customer_pipeline.steps.publication import PublicationIncomplete
 from customer_pipeline.windows import WINDOW_LENGTH, Window
 
 START = datetime(2026, 11, 23, 14, 50, tzinfo=UTC)

@@ -1,12 +1,26 @@
 """The job on real servers and a real instance: what it does, and that nothing stored tells of the customer."""
 
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from types import SimpleNamespace
+from typing import cast
+
 import dagster as dg
 import pytest
 
+from customer_pipeline.cache.codec import State
 from customer_pipeline.dagster_storage import Search, runs_under_way
 from customer_pipeline.definitions import defs
-from customer_pipeline.erasure.ledger import Ledger, State
+from customer_pipeline.defs import erasure
+from customer_pipeline.erasure import ledger
+from customer_pipeline.erasure.ledger import Ledger
+from customer_pipeline.reconciliation.comparison import Comparison
+from customer_pipeline.reported_samples import take_out
 from customer_pipeline_tests.defs.conftest import Deployment
+from customer_pipeline_tests.defs.test_reconciliation import reconcile, sample
 from customer_pipeline_tests.defs.test_sync import cached, last_windows, metadata_of
 from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
 
@@ -56,7 +70,7 @@ def test_an_erased_customer_does_not_come_back_by_replay_or_from_the_provider_un
     assert int(str(counts["removed_changes"])) >= 1
     assert int(str(counts["removed_raw_customers"])) >= 1
     assert cached(valkey) == others
-    assert Ledger(deployment.landing.notes).states() == {hash_: State.ERASED}
+    assert Ledger(deployment.landing.notes).states() == {hash_: ledger.State.ERASED}
 
     assert deployment.replay(windows).success
     assert cached(valkey) == others
@@ -88,6 +102,47 @@ def test_nothing_that_dagster_keeps_tells_of_the_customer(published: tuple[Deplo
         for run in again.get_runs():
             for entry in again.all_logs(run.run_id):
                 assert name not in str(entry)
+
+
+def test_a_reconciliation_that_began_before_is_waited_for_and_shows_the_customer_no_longer(
+    kept_deployment: Deployment, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has read the provider and compares once the erasure waits, so that it publishes the customer anew."""
+    deployment = kept_deployment
+    first = reconcile(deployment)
+    with valkey.client() as client:
+        (name,) = (one.decode() for one in cast("list[bytes]", client.zrange("customers:by_updated_at", 0, 0)))
+        client.delete(f"customer:{{{name}}}")
+    has_read, is_waiting = threading.Event(), threading.Event()
+    compare = Comparison.add
+
+    def compare_once_the_erasure_waits(
+        comparison: Comparison, states: Sequence[State], *, started_at: datetime
+    ) -> None:
+        has_read.set()
+        is_waiting.wait(timeout=30)
+        compare(comparison, states, started_at=started_at)
+
+    def wait(_: float) -> None:
+        is_waiting.set()
+        time.sleep(0.05)
+
+    monkeypatch.setattr(Comparison, "add", compare_once_the_erasure_waits)
+    monkeypatch.setattr(erasure, "time", SimpleNamespace(sleep=wait))
+    with ThreadPoolExecutor(1) as pool:
+        reconciliation = pool.submit(reconcile, deployment)
+        assert has_read.wait(timeout=60)
+        assert erase(deployment, enter(deployment, name)).success
+        assert reconciliation.result().success
+
+    assert sample(reconciliation.result()) == {("missing", name)}
+    assert name not in cached(valkey)
+    assert take_out(deployment.instance, name) == 1 + (("missing", name) in sample(first))
+    search = Search.of(name)
+    search.instance(deployment.instance)
+    assert (dict(search.traces), search.unsearched) == ({}, [])
+    assert sample(reconcile(deployment)) == set()
+    assert name not in cached(valkey)
 
 
 def test_a_hash_that_was_never_entered_fails_with_what_to_do(deployment: Deployment) -> None:

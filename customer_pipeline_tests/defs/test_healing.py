@@ -15,7 +15,7 @@ from dagster._core.definitions.selector import PartitionRangeSelector, Partition
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from customer_pipeline import run_tags, steps, timestamps
+from customer_pipeline import run_tags, timestamps
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
@@ -26,6 +26,7 @@ from customer_pipeline.defs.history import ASSETS
 from customer_pipeline.defs.partitions import settings
 from customer_pipeline.defs.resources import CacheResource
 from customer_pipeline.healing.plan import Memory
+from customer_pipeline.steps import datasets
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor, split
 from customer_pipeline_tests.defs.conftest import Deployment
 from customer_pipeline_tests.servers import SandboxServer, ValkeyServer, free_port
@@ -280,7 +281,7 @@ def test_a_lost_landing_file_is_landed_again(healer: Healer) -> None:
     healer.deployment.run(healer.windows)
     assert healer.evaluate() == "nothing is missing"
     lost = healer.windows[5]
-    file = Path(urlsplit(healer.deployment.landing.uri_of(steps.RAW_CUSTOMERS, lost)).path)
+    file = Path(urlsplit(healer.deployment.landing.uri_of(datasets.RAW_CUSTOMERS, lost)).path)
     file.unlink()
     assert not healer.deployment.replay([lost]).success
 

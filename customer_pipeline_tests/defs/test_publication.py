@@ -9,7 +9,7 @@ import orjson
 import pytest
 import redis
 
-from customer_pipeline import run_tags, steps, timestamps
+from customer_pipeline import run_tags, timestamps
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage, Freshness
 from customer_pipeline.cache.errors import explain
@@ -17,6 +17,7 @@ from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.definitions import defs
 from customer_pipeline.defs.checks import check_freshness
 from customer_pipeline.defs.partitions import ten_minute_windows
+from customer_pipeline.steps import publication
 from customer_pipeline.windows import WINDOW_LENGTH, Window
 from customer_pipeline_tests.defs.conftest import Deployment
 from customer_pipeline_tests.defs.test_sync import cached, last_windows, metadata_of, touch
@@ -78,15 +79,15 @@ def test_a_window_is_recorded_once_however_many_retries_precede_success(
     """The connection breaks at the third window, `failures` times."""
     windows = last_windows(4)
     left = [failures]
-    publish = steps.publish
+    publish = publication.publish
 
-    def breaking(window: Window, **options: object) -> steps.Published:
+    def breaking(window: Window, **options: object) -> publication.Published:
         if window == windows[2] and left[0]:
             left[0] -= 1
             raise explain(redis.ConnectionError("reset"))
         return publish(window, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("customer_pipeline.steps.publish", breaking)
+    monkeypatch.setattr("customer_pipeline.steps.publication.publish", breaking)
     result = deployment.run(windows)
     assert result.success
     assert len([event for event in result.all_events if event.is_step_restarted]) == failures
@@ -97,14 +98,14 @@ def test_a_failure_that_lasts_records_what_was_published_once(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     windows = last_windows(3)
-    publish = steps.publish
+    publish = publication.publish
 
-    def broken(window: Window, **options: object) -> steps.Published:
+    def broken(window: Window, **options: object) -> publication.Published:
         if window == windows[1]:
             raise explain(redis.ConnectionError("reset"))
         return publish(window, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("customer_pipeline.steps.publish", broken)
+    monkeypatch.setattr("customer_pipeline.steps.publication.publish", broken)
     assert not deployment.run(windows).success
     assert publications_of(deployment) == {windows[0].key: 1}
 

@@ -32,6 +32,11 @@ def shown(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
     return {name: value.value for name, value in event.metadata.items()}
 
 
+def sample(result: dg.ExecuteInProcessResult) -> set[tuple[str, str]]:
+    """Kind and id of each row."""
+    return {(row.data["kind"], row.data["id"]) for row in shown(result)["sample"].records}
+
+
 def verdict(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
     (found,) = result.get_asset_check_evaluations()
     return found
@@ -56,8 +61,7 @@ def test_a_reconciliation_makes_the_cache_agree_and_shows_what_differed(
     assert checked.success
     assert not verdict(checked).passed
     assert "2 customers differed (1 missing, 1 extra); nothing was published" in (verdict(checked).description or "")
-    sample = {(row.data["kind"], row.data["id"]) for row in shown(checked)["sample"].records}
-    assert sample == {("missing", victim), ("extra", "ghost")}
+    assert sample(checked) == {("missing", victim), ("extra", "ghost")}
 
     mended = reconcile(deployment)
     assert verdict(mended).passed
@@ -71,21 +75,49 @@ def test_a_reconciliation_makes_the_cache_agree_and_shows_what_differed(
     assert deployment.landing.snapshots() == [], "what was compared is not kept"
 
 
-def test_the_check_repeats_what_the_newest_reconciliation_found(deployment: Deployment) -> None:
-    def repeated() -> dg.AssetCheckResult:
-        job = dg.Definitions(
-            asset_checks=[cache_agrees_with_provider],
-            jobs=[dg.define_asset_job("repeat", selection=dg.AssetSelection.all_asset_checks())],
-        ).resolve_job_def("repeat")
-        (found,) = job.execute_in_process(instance=deployment.instance).get_asset_check_evaluations()
-        return dg.AssetCheckResult(passed=found.passed, description=found.description)
+def repeated(instance: dg.DagsterInstance) -> dg.AssetCheckResult:
+    """The check, asked for by itself."""
+    job = dg.Definitions(
+        asset_checks=[cache_agrees_with_provider],
+        jobs=[dg.define_asset_job("repeat", selection=dg.AssetSelection.all_asset_checks())],
+    ).resolve_job_def("repeat")
+    (found,) = job.execute_in_process(instance=instance).get_asset_check_evaluations()
+    return dg.AssetCheckResult(passed=found.passed, description=found.description)
 
-    assert repeated().description == "Nothing was reconciled yet."
+
+def test_the_check_repeats_what_the_newest_reconciliation_found(deployment: Deployment) -> None:
+    assert repeated(deployment.instance).description == "Nothing was reconciled yet."
     checked = reconcile(deployment, check_only=True)
-    assert repeated().description == verdict(checked).description
-    assert not repeated().passed
+    assert repeated(deployment.instance).description == verdict(checked).description
+    assert not repeated(deployment.instance).passed
     reconcile(deployment)
-    assert repeated().passed
+    assert repeated(deployment.instance).passed
+
+
+def test_what_is_older_at_the_provider_fails_the_check_until_a_person_has_decided(
+    deployment: Deployment, valkey: ValkeyServer
+) -> None:
+    reconcile(deployment)
+    with valkey.client() as client:
+        (name,) = (one.decode() for one in cast("list[bytes]", client.zrange("customers:by_updated_at", 0, 0)))
+        document = cast("bytes", client.get(f"customer:{{{name}}}"))
+        fetched_at = document[40:67]
+        client.set(f"customer:{{{name}}}", document[:12] + fetched_at + b"/" + fetched_at + document[67:])
+
+    found = reconcile(deployment)
+
+    assert found.success
+    assert not verdict(found).passed
+    assert "customer:{ID}:tombstone" in (verdict(found).description or "")
+    assert "Do what the summary says" in str(verdict(found).metadata["what_next"].value)
+    assert ("older_at_provider", name) in sample(found)
+    assert (shown(found)["older_at_provider"], shown(found)["agrees_now"]) == (1, "false")
+    assert repeated(deployment.instance).description == verdict(found).description
+
+    with valkey.client() as client:
+        client.delete(f"customer:{{{name}}}", f"customer:{{{name}}}:tombstone")
+    assert verdict(reconcile(deployment)).passed
+    assert verdict(reconcile(deployment, check_only=True)).passed
 
 
 @pytest.mark.parametrize("fault", ["half_200", "empty_200"])

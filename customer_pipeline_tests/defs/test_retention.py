@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 import time_machine
 
-from customer_pipeline import run_tags, steps, timestamps
+from customer_pipeline import run_tags, timestamps
 from customer_pipeline.alerts.state import State
 from customer_pipeline.definitions import defs
 from customer_pipeline.defs import history, outages
@@ -18,6 +18,7 @@ from customer_pipeline.defs.alerting import observation
 from customer_pipeline.defs.resources import CacheResource
 from customer_pipeline.defs.retention import landing_retention_schedule, landing_store
 from customer_pipeline.instance import runs
+from customer_pipeline.steps import datasets
 from customer_pipeline.windows import Window, floor
 from customer_pipeline_tests.defs.conftest import Deployment
 from customer_pipeline_tests.defs.test_sync import last_windows
@@ -61,7 +62,7 @@ class Aged:
         return all(found == list(windows) for found in self.landed().values())
 
     def landed(self) -> dict[str, list[Window]]:
-        return {dataset: self.deployment.landing.landed(dataset) for dataset in steps.LANDED}
+        return {dataset: self.deployment.landing.landed(dataset) for dataset in datasets.LANDED}
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def aged(deployment: Deployment) -> Iterator[Aged]:
 def test_old_windows_that_are_published_go_and_the_ui_shows_what_went_and_what_stays(aged: Aged) -> None:
     files = [
         Path(aged.deployment.landing.uri_of(dataset, window).removeprefix("file://"))
-        for dataset in steps.LANDED
+        for dataset in datasets.LANDED
         for window in aged.published
     ]
     size = sum(file.stat().st_size for file in files)

@@ -177,7 +177,7 @@ def test_an_error_that_nobody_foresaw_is_not_retried_and_tells_its_place_but_not
     def broken(*_: object, **__: object) -> None:
         raise ValueError("poison-marker@example.com")
 
-    monkeypatch.setattr("customer_pipeline.steps.normalize", broken)
+    monkeypatch.setattr("customer_pipeline.defs.normalization.normalize", broken)
     result = deployment.run(last_windows(1))
     assert not [event for event in result.all_events if event.is_step_restarted]
     failure = deployment.failure(result)

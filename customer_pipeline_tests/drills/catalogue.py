@@ -4,10 +4,10 @@ import os
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from customer_pipeline_tests.drills import kills, loads, outages, poison, random_sequence
 from customer_pipeline_tests.drills.drilling import Drilling, Seen, drilling, stack_with_past
@@ -24,6 +24,7 @@ class Drill:
         windows: how many windows the stack's past has.
         run: does it.
         customers: how many the provider has from the start; the cache is then loaded as a whole.
+        profile: what the provider's profile has instead of the sandbox's.
         own_disk: whether the landing store needs a file system of its own.
     """
 
@@ -34,6 +35,7 @@ class Drill:
     own_disk: bool = False
     seed: int = 1
     customers: int = 0
+    profile: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_seed(cls, seed: int) -> Self:
@@ -53,7 +55,11 @@ def perform(drill: Drill) -> Iterator[tuple[Drill, Seen]]:
     seen = Seen()
     try:
         with drilling(
-            windows=drill.windows, seed=drill.seed, own_disk=drill.own_disk, customers=drill.customers
+            windows=drill.windows,
+            seed=drill.seed,
+            own_disk=drill.own_disk,
+            customers=drill.customers,
+            profile=drill.profile,
         ) as under_way:
             seen = under_way.seen
             drill.run(under_way)
@@ -201,7 +207,22 @@ _ALL += [
         ),
         (loads.reconciliation_killed, "the cache spoilt, customers gone unsaid; the reconciliation killed ten times"),
         (loads.redis_flushed, "Redis flushed in the middle of a day"),
-        (loads.half_a_provider, "the provider answers with half of its customers, then with none"),
+        (
+            loads.doubtful_provider,
+            "the provider answers with half of its customers, with none, and with the same page again and again",
+        ),
     )
+]
+_ALL += [
+    Drill(
+        name=f"deletions_as_{form}",
+        done=f"{loads.CUSTOMERS:,} customers loaded and reconciled while they change, go and come back; "
+        f"deletions are {said}",
+        windows=loads.WINDOWS,
+        customers=loads.CUSTOMERS,
+        profile=loads.profile_of_deletions(form),
+        run=loads.changing_while_loaded,
+    )
+    for form, said in (("flag", "marked records"), ("event", "events"), ("unsaid", "not stated"))
 ]
 DRILLS = {drill.name: drill for drill in _ALL}

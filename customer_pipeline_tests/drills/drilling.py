@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -193,12 +193,25 @@ def whole(windows: list[Window]) -> Window:
 
 
 @contextmanager
-def drilling(*, windows: int, seed: int = 1, own_disk: bool = False, customers: int = 0) -> Iterator[Drilling]:
+def drilling(
+    *,
+    windows: int,
+    seed: int = 1,
+    own_disk: bool = False,
+    customers: int = 0,
+    profile: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Drilling]:
     """Start a stack whose past has so many windows before the newest one; end it in any case."""
     started = time.monotonic()
     drill: Drilling | None = None
     try:
-        with stack_with_past(windows=windows, own_disk=own_disk, customers=customers) as (stack, alerts):
+        with stack_with_past(
+            windows=windows, own_disk=own_disk, customers=customers, profile=profile, environ=environ
+        ) as (
+            stack,
+            alerts,
+        ):
             drill = Drilling(stack, seed=seed, alerts=alerts)
             yield drill
     finally:
@@ -208,7 +221,13 @@ def drilling(*, windows: int, seed: int = 1, own_disk: bool = False, customers: 
 
 @contextmanager
 def stack_with_past(
-    *, windows: int, own_disk: bool, warm: bool = False, customers: int = 0
+    *,
+    windows: int,
+    own_disk: bool,
+    warm: bool = False,
+    customers: int = 0,
+    profile: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[Stack, AlertReceiver]]:
     """Start a stack for drills, and what receives its alerts; end both in any case."""
     left = floor(now()) + WINDOW_LENGTH - now()
@@ -216,8 +235,14 @@ def stack_with_past(
         time.sleep(left.total_seconds() + 1)
     start = newest_window().start - windows * WINDOW_LENGTH
     with tempfile.TemporaryDirectory(prefix="drill-") as folder, AlertReceiver() as alerts:
-        environ = {"ALERT_WEBHOOK_URL": alerts.url}
+        further = {"ALERT_WEBHOOK_URL": alerts.url, **(environ or {})}
         with Stack(
-            Path(folder) / "stack", start=start, own_disk=own_disk, environ=environ, warm=warm, customers=customers
+            Path(folder) / "stack",
+            start=start,
+            own_disk=own_disk,
+            environ=further,
+            warm=warm,
+            customers=customers,
+            profile=profile,
         ) as stack:
             yield stack, alerts

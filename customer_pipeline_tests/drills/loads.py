@@ -6,11 +6,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import redis
+import yaml
 
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.loads import Loads
+from customer_pipeline.provider.profile import shipped_profiles
 from customer_pipeline.timestamps import now
 from customer_pipeline_tests.drills import kills, oracle
 from customer_pipeline_tests.drills.drilling import Drilling
@@ -42,8 +45,7 @@ def reconciliation_killed(drill: Drilling) -> None:
     dice = random.Random(7)
     vanished = _spoil(drill, dice)
     _kill_runs_of(drill, RECONCILIATION, until=lambda: False)
-    (run,) = drill.instance.wait_for([drill.instance.launch_job(RECONCILIATION)], timeout=LONGEST_SECONDS)
-    drill.expect(run.status == "SUCCESS", f"the reconciliation is {run.status}: {drill.instance.failures(run.id)}")
+    _reconcile(drill)
     drill.note(f"{_SPOILT} documents lost, {_SPOILT} set back, {len(vanished)} customers gone from the provider unsaid")
     _settle(drill)
 
@@ -61,19 +63,45 @@ def redis_flushed(drill: Drilling) -> None:
     drill.note(f"whole again after {(now() - since).total_seconds():.0f} s")
 
 
-def half_a_provider(drill: Drilling) -> None:
-    """The provider answers with half of its customers, or none, while a reconciliation goes on: nobody is deleted."""
+def changing_while_loaded(drill: Drilling) -> None:
+    """Customers change, go and come back during the load and the reconciliation; once they rest, one more is run."""
+    with changing(drill):
+        wait_for(lambda: loaded(drill.stack), what="the load")
+        _reconcile(drill)
+    _reconcile(drill)
+    _settle(drill)
+
+
+def profile_of_deletions(form: str) -> dict[str, Any]:
+    """Return how the sandbox's profile has to be where deletions are told in another form."""
+    shipped = yaml.safe_load(shipped_profiles()["sandbox"].read_text())
+    shipped["list"]["query"]["deletions"] = form
+    mark = {"event": {"path": "event", "values": ["customer.deleted"]}, "unsaid": None}.get(form, shipped["deleted"])
+    return {"list": shipped["list"], "deleted": mark}
+
+
+def doubtful_provider(drill: Drilling) -> None:
+    """A reconciliation meets a provider that shows half of its customers, none, or some again and again."""
     wait_for(lambda: loaded(drill.stack), what="the load")
-    before = len(oracle.cached(drill.stack))
-    for fault in ("half_200", "empty_200"):
+    before = oracle.cached(drill.stack).keys()
+    for fault in ("half_200", "empty_200", "page_repeats"):
+        if fault == "page_repeats":
+            drill.stack.write_profile(pagination=_by_position(drill.stack))
         drill.stack.provider.fault(fault)
         (run,) = drill.instance.wait_for([drill.instance.launch_job(RECONCILIATION)], timeout=LONGEST_SECONDS)
         drill.stack.provider.clear()
         said = drill.instance.failures(run.id)
         drill.expect(run.status == "FAILURE", f"{fault}: the reconciliation is {run.status}")
-        drill.expect(len(oracle.cached(drill.stack)) >= before, f"{fault}: customers were deleted")
+        drill.expect(before <= oracle.cached(drill.stack).keys(), f"{fault}: customers were deleted")
         drill.note(f"{fault}: {said[0] if said else 'it does not say why'}")
     _settle(drill)
+
+
+def _by_position(stack: Stack) -> dict[str, Any]:
+    """Return the pagination of a provider that promises no order: its pages are asked for by their numbers."""
+    pagination: dict[str, Any] = stack.profile.model_dump(mode="json", exclude_none=True)["pagination"]
+    del pagination["order"]
+    return pagination
 
 
 @contextlib.contextmanager
@@ -129,7 +157,14 @@ def _kill_runs_of(drill: Drilling, job: str, *, until: Callable[[], bool]) -> No
             continue
         killed += kills.kill_all(drill.stack.workers()) > 0
     drill.note(f"killed {killed} times")
-    drill.expect(killed > 1, "hardly anything was killed")
+    drill.expect(killed == KILLS or until(), f"only {killed} were killed")
+
+
+def _reconcile(drill: Drilling) -> None:
+    (run,) = drill.instance.wait_for([drill.instance.launch_job(RECONCILIATION)], timeout=LONGEST_SECONDS)
+    drill.expect(run.status == "SUCCESS", f"the reconciliation is {run.status}: {drill.instance.failures(run.id)}")
+    if run.started and run.ended:
+        drill.note(f"reconciled in {(run.ended - run.started).total_seconds():.0f} s")
 
 
 def _under_way(drill: Drilling, job: str) -> DrilledRun:

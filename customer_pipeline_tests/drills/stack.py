@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -75,6 +75,7 @@ class Stack:
         own_disk: give the landing store a small file system of its own, which can be full; needs root.
         environ: further settings.
         customers: how many the provider has from the start; the cache is then loaded as a whole.
+        profile: what the provider's profile has instead of the sandbox's.
         warm: fork run workers from a process that has imported everything.
     """
 
@@ -87,6 +88,7 @@ class Stack:
         environ: dict[str, str] | None = None,
         warm: bool = False,
         customers: int = 0,
+        profile: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = folder
         self.start_at = start
@@ -94,6 +96,7 @@ class Stack:
         self.own_disk = own_disk
         self._warm = warm
         self._customers = customers
+        self._profile = profile or {}
         self._further = environ or {}
         self._stack = contextlib.ExitStack()
         self.profile_file = folder / "profile.yaml"
@@ -168,7 +171,7 @@ class Stack:
         draft = self.profile_file.with_suffix(".new")
         # A load of the whole cache would leave nothing to heal.
         snapshot = {"enabled": self._customers > 0}
-        draft.write_text(yaml.safe_dump({**content, **IMPATIENCE, "snapshot": snapshot, **changes}))
+        draft.write_text(yaml.safe_dump({**content, **IMPATIENCE, "snapshot": snapshot, **self._profile, **changes}))
         draft.replace(self.profile_file)
 
     @property

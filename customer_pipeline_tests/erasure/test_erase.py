@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from customer_pipeline import steps
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.publisher import Publisher
@@ -15,6 +14,7 @@ from customer_pipeline.erasure import ledger
 from customer_pipeline.erasure.erase import ErasureUnfinished
 from customer_pipeline.landing.errors import LandingError
 from customer_pipeline.landing.storage import Storage
+from customer_pipeline.steps import publication
 from customer_pipeline_tests.cache.states import KEYS, deletion, live
 from customer_pipeline_tests.erasure.world import VICTIM, WINDOWS, World, record, without
 from customer_pipeline_tests.landing.conftest import Place
@@ -73,6 +73,16 @@ def test_an_erased_customer_is_nowhere_and_everybody_else_is_as_before(
     assert (erased.temporaries, erased.mentions, erased.other_keys) == (2, 1, [])
 
 
+@pytest.mark.parametrize("name", ["{3F2504E0-4F89-11D3-9A0C-0305E82C3301}", "a}", "a}}", "x}:tombstone"])
+def test_an_id_with_braces_is_found_by_its_hash_alone(world: World, name: str) -> None:
+    Publisher(world.connection, keys=KEYS).publish([live(name, 1, 1)])
+    assert world.erase(world.enter(name)).found == {"documents": 1, "index_entries": 3, "changes": 1}
+
+    Publisher(world.connection, keys=KEYS).publish([deletion(name, 2, 2)])
+    assert world.erase(world.enter(name)).found == {"tombstones": 1, "changes": 1}
+    assert world.cache().values == {}
+
+
 def test_a_replay_of_every_window_does_not_bring_the_customer_back(world: World) -> None:
     world.begin()
     world.erase(world.enter())
@@ -106,7 +116,7 @@ def test_what_was_normalized_before_the_erasure_is_not_published_after_it(world:
     hash_ = world.enter()
     publisher = Publisher(world.connection, keys=KEYS)
 
-    rows, outcomes = steps.publish_landed(WINDOWS[2], landing=world.landing, publisher=publisher)
+    rows, outcomes = publication.publish_landed(WINDOWS[2], landing=world.landing, publisher=publisher)
 
     assert (rows, outcomes.total, outcomes.suppressed) == (2, 2, 1)
     world.erase(hash_)

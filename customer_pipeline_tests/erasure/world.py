@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from customer_pipeline import steps, timestamps
+from customer_pipeline import timestamps
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.publisher import Publisher
@@ -17,6 +17,7 @@ from customer_pipeline.customers import schemas
 from customer_pipeline.erasure.erase import Erased, Erasure, Stores
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.profile import Profile
+from customer_pipeline.steps import datasets, normalization, publication
 from customer_pipeline.windows import WINDOW_LENGTH, Window
 from customer_pipeline_tests.cache.states import KEYS, Contents, contents, told
 from customer_pipeline_tests.landing.conftest import Place
@@ -74,14 +75,14 @@ class World:
         return Stores(landing_uri=self.place.uri, connection=self.connection, keys=KEYS, mapping=PROFILE)
 
     def land(self, window: Window, records: Sequence[object], *, landing: LandingStore | None = None) -> None:
-        with (landing or self.landing).open_writer(steps.RAW_CUSTOMERS, window, schemas.RAW) as writer:
+        with (landing or self.landing).open_writer(datasets.RAW_CUSTOMERS, window, schemas.RAW) as writer:
             writer.write(raw(records, fetched_at=window.end))
             writer.facts["clock_difference_seconds"] = 0.5
 
-    def process(self, window: Window) -> tuple[steps.Normalized, steps.Published]:
+    def process(self, window: Window) -> tuple[normalization.Normalized, publication.Published]:
         publisher, coverage = Publisher(self.connection, keys=KEYS), Coverage(self.connection, keys=KEYS)
-        normalized = steps.normalize(window, profile=PROFILE, landing=self.landing)
-        return normalized, steps.publish(window, landing=self.landing, publisher=publisher, coverage=coverage)
+        normalized = normalization.normalize(window, profile=PROFILE, landing=self.landing)
+        return normalized, publication.publish(window, landing=self.landing, publisher=publisher, coverage=coverage)
 
     def begin(self) -> None:
         """Land and publish customers, among them one who is everywhere that a customer can be."""

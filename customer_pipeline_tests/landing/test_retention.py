@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from customer_pipeline import timestamps
 from customer_pipeline.landing.errors import LandingError
-from customer_pipeline.landing.naming import COMPLETION
+from customer_pipeline.landing.naming import BEGINNING, COMPLETION, ByPart
 from customer_pipeline.landing.retention import (
     Report,
     Snapshot,
     Tally,
+    abandoned_snapshots,
     outdated,
     outdated_snapshots,
+    remove_abandoned,
     retain,
 )
 from customer_pipeline.landing.store import LandingStore
@@ -122,6 +124,52 @@ def test_old_snapshots_go_but_the_newest_complete_one_and_one_under_way(
     snapshots: list[Snapshot], gone: list[int]
 ) -> None:
     assert outdated_snapshots(snapshots, before=NOW - MONTH, now=NOW) == [NOW - days * DAY for days in gone]
+
+
+def test_what_a_reconciliation_left_is_abandoned_once_nothing_was_added_for_a_day() -> None:
+    def of_reconciliation(days: int, *, landed_days: float) -> Snapshot:
+        return Snapshot(as_of=NOW - days * DAY, complete=False, landed_at=NOW - landed_days * DAY, of_load=False)
+
+    snapshots = [
+        of_reconciliation(1, landed_days=1),
+        of_reconciliation(2, landed_days=0.9),
+        of_reconciliation(3, landed_days=2.9),
+        snapshot(90, complete=False),
+        snapshot(80, complete=True),
+    ]
+    assert abandoned_snapshots(snapshots, now=NOW) == [NOW - 3 * DAY, NOW - DAY]
+
+
+def test_what_a_killed_reconciliation_left_is_swept_after_a_day_and_loads_stay(place: Place) -> None:
+    store = place.store()
+    killed, begun, complete = (NOW - days * DAY for days in (3, 2, 1))
+    land(store, window(0))
+    for as_of in (killed, begun, complete):
+        land(store.snapshot(as_of), Window(as_of - DAY, as_of))
+    land(store.snapshot(begun), Window(begun - DAY, begun), datasets=[BEGINNING])
+    land(store.snapshot(complete), Window(complete - DAY, complete), datasets=[COMPLETION])
+    before = place.files()
+
+    assert remove_abandoned(store, now=timestamps.now() + DAY / 2) == []
+    assert place.files() == before
+    assert remove_abandoned(store, now=timestamps.now() + DAY) == [killed]
+
+    assert store.snapshots() == [begun, complete]
+    home = f"{ByPart(killed).home}/"
+    assert place.files() == {name: file for name, file in before.items() if not name.startswith(home)}
+
+
+def test_retention_sweeps_what_killed_reconciliations_left_and_counts_it_apart(place: Place) -> None:
+    killed = NOW - 3 * DAY
+    land(place.store().snapshot(killed), Window(killed - DAY, killed))
+    dry = retained(place, window(0, 9), dry_run=True)
+    assert place.store().snapshots() == [killed]
+    wet = retained(place, window(0, 9))
+
+    assert place.files() == {}
+    assert dry.removed == wet.removed
+    assert (wet.snapshots, wet.abandoned) == (dry.snapshots, dry.abandoned) == ((), (killed,))
+    assert wet.removed["snapshots/raw"].files == 1
 
 
 def test_old_published_windows_are_removed_and_counted(place: Place) -> None:
@@ -230,11 +278,13 @@ def test_a_snapshot_that_a_newer_one_replaces_goes_with_all_of_its_parts(place: 
     for as_of in (old, newest, begun):
         parts = store.snapshot(as_of)
         land(parts, Window(as_of - 2 * DAY, as_of - DAY), Window(as_of - DAY, as_of))
+        land(parts, Window(as_of - 2 * DAY, as_of), datasets=[BEGINNING])
         if as_of != begun:
             land(parts, Window(as_of - 2 * DAY, as_of), datasets=[COMPLETION])
     report = retained(place, window(0, 9))
-    assert report.snapshots == (old,)
+    assert (report.snapshots, report.abandoned) == ((old,), ())
     assert {dataset: tally.files for dataset, tally in report.removed.items()} == {
+        "snapshots/beginning": 1,
         "snapshots/completion": 1,
         "snapshots/raw": 2,
         "snapshots/rejected": 2,

@@ -21,7 +21,7 @@ import time_machine
 from pyarrow import fs
 
 from customer_pipeline import timestamps
-from customer_pipeline.landing.errors import LandingError, NotLanded, explained
+from customer_pipeline.landing.errors import Damaged, LandingError, NotLanded, explained
 from customer_pipeline.landing.storage import Storage
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.landing.writer import ROW_GROUP_BYTES, ROW_GROUP_ROWS
@@ -405,6 +405,27 @@ def test_a_file_of_another_window_is_refused(place: Place) -> None:
     for dataset, window in (("things", other), ("others", WINDOW)):
         with pytest.raises(LandingError, match="not written here by the landing store"):
             place.store().describe(dataset, window)
+
+
+def test_a_byte_that_is_another_one_is_noticed_wherever_it_matters(folder: Place) -> None:
+    with folder.store().open_writer("things", WINDOW, SCHEMA) as writer:
+        writer.write(table(100))
+        writer.facts["pages"] = 2
+    contents = folder.files()[FILE]
+    noticed = []
+    for position in range(len(contents)):
+        damaged = bytearray(contents)
+        damaged[position] ^= 0xFF
+        folder.put(FILE, bytes(damaged))
+        try:
+            facts = folder.store().require("things", WINDOW).facts
+            rows = landed(folder, schema=SCHEMA)
+        except Damaged as error:
+            noticed.append((error.uri, error.transient))
+        else:
+            assert (facts, rows) == ({"pages": 2}, table(100)), f"byte {position}"
+    assert len(noticed) > len(contents) / 2
+    assert set(noticed) == {(folder.store().uri_of("things", WINDOW), False)}
 
 
 def test_a_truncated_file_is_refused(place: Place) -> None:

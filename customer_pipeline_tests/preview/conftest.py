@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from customer_pipeline import preview, steps
+from customer_pipeline import preview
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
@@ -20,6 +20,7 @@ from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.settings import Settings
+from customer_pipeline.steps import datasets, ingestion, normalization, publication
 from customer_pipeline.windows import WINDOW_LENGTH, Window
 from customer_pipeline_tests.cache.conftest import cluster_servers, valkey_cluster
 from customer_pipeline_tests.servers import ValkeyServer
@@ -61,13 +62,13 @@ class House:
             pa.array([window.end + timedelta(seconds=fetched)] * len(texts), schemas.INSTANT),
             pa.array(texts, pa.string()),
         ]
-        with self.landing.open_writer(steps.RAW_CUSTOMERS, window, schemas.RAW) as writer:
+        with self.landing.open_writer(datasets.RAW_CUSTOMERS, window, schemas.RAW) as writer:
             writer.write(pa.record_batch(columns, schema=schemas.RAW))
 
     def ingest(self, windows: Iterable[Window]) -> None:
         with ProviderClient(self.settings.profile, self.environ) as client:
             for window in windows:
-                steps.ingest(window, client=client, landing=self.landing)
+                ingestion.ingest(window, client=client, landing=self.landing)
 
     def publish(self, windows: Iterable[Window]) -> list[Outcomes]:
         """Normalize and publish what was landed, as the runs do."""
@@ -76,8 +77,8 @@ class House:
         publisher, coverage = Publisher(connection, keys=keys), Coverage(connection, keys=keys)
         outcomes = []
         for window in windows:
-            steps.normalize(window, profile=self.settings.profile, landing=self.landing)
-            published = steps.publish(window, landing=self.landing, publisher=publisher, coverage=coverage)
+            normalization.normalize(window, profile=self.settings.profile, landing=self.landing)
+            published = publication.publish(window, landing=self.landing, publisher=publisher, coverage=coverage)
             outcomes.append(published.outcomes)
         connection.close()
         return outcomes

@@ -25,6 +25,19 @@ def test_few_windows_are_listed_above_their_total() -> None:
     ]
 
 
+def test_the_records_of_erased_customers_have_a_column_where_there_are_any() -> None:
+    two = report(2)
+    erased = replace(two, windows=(two.windows[0], replace(two.windows[1], suppressed=7)))
+
+    assert text(erased).splitlines()[:4] == [
+        "window            fetched  quarantined  applied  unchanged  stale  deleted  suppressed",
+        "2026-11-23T1400Z    1,010            1    1,000          2      3        4           0",
+        "2026-11-23T1410Z    1,010            1    1,000          2      3        4           7",
+        "2 windows           2,020            2    2,000          4      6        8           7",
+    ]
+    assert erased.as_json()["total"]["suppressed"] == erased.as_json()["windows"][1]["suppressed"] == 7
+
+
 def test_one_window_is_its_own_total_and_many_are_not_listed() -> None:
     assert text(report(1)).splitlines()[1].startswith(f"{WINDOWS[0].key}  ")
     assert len(text(report(1)).splitlines()) == 4
@@ -57,5 +70,6 @@ def test_the_json_has_every_number() -> None:
         "unchanged": 4,
         "stale": 6,
         "deleted": 8,
+        "suppressed": 0,
     }
     assert [each["window"] for each in content["windows"]] == ["2026-11-23T1400Z", "2026-11-23T1410Z"]

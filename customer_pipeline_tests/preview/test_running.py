@@ -17,7 +17,7 @@ from customer_pipeline.landing.errors import NotLanded
 from customer_pipeline.preview.report import Change, Report
 from customer_pipeline.provider.errors import ProviderUnavailable
 from customer_pipeline.provider.profile import load_profile
-from customer_pipeline.windows import WINDOW_LENGTH, floor, split
+from customer_pipeline.windows import WINDOW_LENGTH, Window, floor, split
 from customer_pipeline_tests.cache.conftest import ValkeyCluster
 from customer_pipeline_tests.preview.conftest import FIRST, PROFILE, WINDOWS, House, make_house
 from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
@@ -223,8 +223,35 @@ def test_a_preview_leaves_erased_customers_out_as_the_publication_does(house: Ho
     house.land(WINDOWS[0], [record("a", 1), record("b", 2)])
     Ledger(house.landing.notes).enter("a", by="officer@desk")
 
-    previewed = house.preview([WINDOWS[0]]).outcomes
+    report = house.preview([WINDOWS[0]])
+    previewed = report.outcomes
 
+    assert (report.fetched, report.suppressed) == (2, 1)
     assert previewed.total == previewed.applied == 1
     assert house.publish([WINDOWS[0]]) == [previewed]
     assert set(house.documents()) == {"b"}
+
+
+def test_a_preview_of_the_provider_counts_the_records_of_erased_customers(
+    tmp_path: Path, valkey: ValkeyServer, sandbox: SandboxServer
+) -> None:
+    window = Window(floor(timestamps.now()) - WINDOW_LENGTH, floor(timestamps.now()))
+    house = make_house(
+        tmp_path,
+        valkey.url,
+        profile=load_profile("sandbox"),
+        SANDBOX_URL=sandbox.url,
+        SANDBOX_TOKEN=SandboxServer.TOKEN,
+    )
+    erased, other, *_ = [name for name, customer in sandbox.truth().items() if not customer["deleted"]]
+    edited = timestamps.format_instant(window.start + timedelta(minutes=3))
+    for name in (erased, other):
+        sandbox.control("PUT", f"customers/{name}", body={"status": "blocked", "updated_at": edited})
+    before = house.preview([window], replay=False)
+    Ledger(house.landing.notes).enter(erased, by="officer@desk")
+
+    report = house.preview([window], replay=False)
+
+    assert (before.suppressed, report.suppressed) == (0, 1)
+    assert report.fetched == before.fetched
+    assert report.outcomes.applied == before.outcomes.applied - 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -143,9 +144,31 @@ def test_transient_errors_are_tried_again() -> None:
 @pytest.mark.parametrize("name", [".", ".."])
 def test_an_id_that_would_be_a_step_in_the_path_is_not_asked_for(name: str) -> None:
     with Server(reply(RECORD)) as server, client(server.url, lookup=LOOKUP) as opened:
-        with pytest.raises(ProviderRejected, match="dots"):
+        assert not opened.can_look_up(name)
+        with pytest.raises(ProviderRejected, match="cannot be looked up") as raised:
             opened.lookup(name)
+        assert not raised.value.transient
         assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "asked"),
+    [
+        ("/customers?id={id}", "..", "/customers?id=.."),
+        ("/customers/c-{id}", ".", "/customers/c-."),
+        ("/customers/{id}.json", "..", "/customers/...json"),
+        ("/customers/{id}", "...", "/customers/..."),
+        ("/customers/{id}.", ".", None),
+        ("/.{id}/customer", ".", None),
+    ],
+)
+def test_an_id_of_dots_is_asked_for_where_it_is_no_step_in_the_path(path: str, name: str, asked: str | None) -> None:
+    record = {**RECORD, "id": name}
+    with Server(reply(record)) as server, client(server.url, lookup={"path": path}) as opened:
+        assert opened.can_look_up(name) is (asked is not None)
+        if asked:
+            assert json.loads(opened.lookup(name).record or "") == record
+        assert [request.target for request in server.requests] == [asked] * bool(asked)
 
 
 def test_without_a_lookup_in_the_profile_the_error_says_so() -> None:
@@ -185,6 +208,22 @@ def test_every_id_that_can_be_used_is_asked_for_as_it_is(sandbox: RunningSandbox
         if opened.lookup(name).absent:
             sandbox.control("POST", "/customers", json={"id": name})
         assert json.loads(opened.lookup(name).record or "")["id"] == name
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_the_answer_of_another_url_is_not_taken_for_that_of_a_customer(sandbox: RunningSandbox, name: str) -> None:
+    sandbox.control("POST", "/customers", json={"id": name})
+    where = f"{sandbox.url}/none/cursor/customers"
+    assert requests.get(f"{where}/{name}", timeout=5).status_code == 404, "though there is such a customer"
+    # Escaped, it goes out as a bare step all the same, which any proxy may take away.
+    escaped = requests.get(f"{where}/{name.replace('.', '%2E')}", timeout=5)
+    assert escaped.request.url == f"{where}/{name}"
+
+    with (
+        client(sandbox.url, lookup={"path": "/none/cursor/customers/{id}"}) as opened,
+        pytest.raises(ProviderRejected, match="cannot be looked up"),
+    ):
+        opened.lookup(name)
 
 
 def test_the_shipped_profile_of_the_sandbox_finds_live_customers_and_neither_deleted_nor_vanished_ones(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from customer_pipeline.landing.store import LandingStore
-from customer_pipeline.steps import RAW_CUSTOMERS
+from customer_pipeline.steps.datasets import RAW_CUSTOMERS
 from customer_pipeline.windows import WINDOW_LENGTH, Window, split
 from customer_pipeline_tests.real_input.persons import DAY
 from customer_pipeline_tests.servers import ValkeyServer

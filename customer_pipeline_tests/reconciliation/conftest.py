@@ -14,7 +14,7 @@ from customer_pipeline_tests.cache.conftest import (
     either,
     valkey_cluster,
 )
-from customer_pipeline_tests.reconciliation.scenes import Scene
+from customer_pipeline_tests.reconciliation.scenes import Scene, profile_of
 from customer_pipeline_tests.sandbox.running import RunningSandbox
 
 __all__ = ["cluster", "cluster_servers", "connection", "either", "valkey_cluster"]
@@ -44,4 +44,16 @@ def either_scene(provider: RunningSandbox, either: Connection, tmp_path: Path) -
     """On the one server, then on the cluster."""
     scene = Scene(provider, either, tmp_path)
     scene.reconcile()
+    return scene
+
+
+@pytest.fixture(params=["with a lookup", "by a second walk"])
+def each_scene(
+    request: pytest.FixtureRequest, provider: RunningSandbox, connection: Connection, tmp_path: Path
+) -> Scene:
+    """A profile that names a lookup, then one that does not."""
+    profile = profile_of() if request.param == "with a lookup" else profile_of(lookup=None)
+    scene = Scene(provider, connection, tmp_path, profile=profile)
+    scene.reconcile()
+    scene.walks = 0
     return scene

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import orjson
 import pyarrow as pa
 
-from customer_pipeline import steps, timestamps
+from customer_pipeline import timestamps
 from customer_pipeline.cache.codec import State, encode
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.keys import CacheKeys
@@ -17,12 +17,14 @@ from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.cache.stored import content_of
 from customer_pipeline.customers import schemas
 from customer_pipeline.customers.normalize import Normalizer
+from customer_pipeline.erasure.suppressions import Sieve, Suppressions
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
 from customer_pipeline.provider.profile import Profile, load_profile
 from customer_pipeline.reconciliation.comparison import Comparison
 from customer_pipeline.reconciliation.reconciling import FullWalk, reconcile
 from customer_pipeline.reconciliation.report import Reconciliation
+from customer_pipeline.steps import datasets, ingestion, normalization
 from customer_pipeline.windows import Window
 from customer_pipeline_tests.cache.states import members
 from customer_pipeline_tests.sandbox.running import RunningSandbox
@@ -81,12 +83,13 @@ class Scene:
         return FullWalk(started_at=started_at, end=whole.end, landing=store, parts=parts())
 
     def _landed(self, part: Window, store: LandingStore) -> Window:
+        sieve = Sieve(Suppressions.load(store))
         walk = self.client.walk_exactly(part)
-        with store.open_writer(steps.RAW_CUSTOMERS, part, schemas.RAW) as writer:
+        with store.open_writer(datasets.RAW_CUSTOMERS, part, schemas.RAW) as writer:
             for page in walk:
-                writer.write(steps.raw_rows(page))
-            writer.facts.update(steps.facts_of(walk.stats))
-        steps.normalize(part, profile=self.profile, landing=store)
+                writer.write(sieve(ingestion.raw_rows(page)))
+            writer.facts.update(ingestion.facts_of(walk.stats))
+        normalization.normalize(part, profile=self.profile, landing=store)
         return part
 
     def reconcile(

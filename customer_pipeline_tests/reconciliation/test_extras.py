@@ -3,17 +3,19 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline.erasure.suppressions import Suppressions
 from customer_pipeline.reconciliation import extras
 from customer_pipeline.reconciliation.comparison import Comparison
 from customer_pipeline.reconciliation.errors import TooManyExtras
 from customer_pipeline.reconciliation.extras import Walked, allowed
 from customer_pipeline.reconciliation.kinds import Kind
-from customer_pipeline.reconciliation.seen import Seen
+from customer_pipeline.reconciliation.seen import CustomersSeen
 from customer_pipeline_tests.cache.states import KEYS, instant, live, version
 
 
@@ -34,9 +36,9 @@ def test_no_more_than_half_is_allowed_unless_somebody_says_so(cached: int, share
 
 
 def walked(*, started: int, end: int, seen: list[str]) -> Walked:
-    known = Seen()
+    known = CustomersSeen()
     known.add(seen)
-    return Walked(started_at=instant(started), end=instant(end), seen=known)
+    return Walked(started_at=instant(started), end=instant(end), seen=known, suppressions=Suppressions({}))
 
 
 def comparison(connection: Connection, *, check_only: bool = False) -> Comparison:
@@ -49,7 +51,8 @@ def test_extra_is_who_was_fetched_before_the_walk_and_changed_before_its_end(eit
     fillers = [live(f"c{number}", 1, 2) for number in range(3000)]
     Publisher(either, keys=KEYS).publish([*states, *fillers])
     walk = walked(started=10, end=5, seen=["seen", *(state.id for state in fillers)])
-    (found,) = extras.find(walk, comparison(either), share=0.01)
+    with time_machine.travel(instant(20)):
+        (found,) = extras.find(walk, comparison(either), share=0.01)
     assert (found.id, str(found.version)) == ("extra", version(1, 9))
     gone = found.gone(instant(20) + timedelta(0))
     assert (gone.version, gone.document) == (version(1, 20), None)

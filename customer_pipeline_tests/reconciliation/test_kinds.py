@@ -7,15 +7,17 @@ from hypothesis import strategies as st
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.publisher import Outcomes, Publisher
-from customer_pipeline.cache.stored import Stored, read
+from customer_pipeline.cache.stored import Stored, read_beside
 from customer_pipeline.reconciliation.kinds import Kind, is_untold, kind_of
-from customer_pipeline_tests.cache.states import KEYS, deletion, live
+from customer_pipeline.timestamps import format_instant
+from customer_pipeline_tests.cache.states import KEYS, deletion, instant, live
 from customer_pipeline_tests.servers import ValkeyServer
 
 FORETOLD = {
     Kind.AGREES: {Outcomes(unchanged=1)},
     Kind.MISINDEXED: {Outcomes(unchanged=1)},
     Kind.AHEAD: {Outcomes(stale=1)},
+    Kind.OLDER_AT_PROVIDER: {Outcomes(stale=1)},
     Kind.MISSING: {Outcomes(applied=1)},
     Kind.STALE: {Outcomes(applied=1), Outcomes(deleted=1)},
     Kind.DIFFERENT: {Outcomes(applied=1), Outcomes(deleted=1)},
@@ -30,6 +32,10 @@ def held(*states: State, indexed: bool = True) -> Stored:
     return Stored(document.document if document else None, tombstone, score)
 
 
+def span(since: int, until: int) -> dict[str, str]:
+    return {"since": format_instant(instant(since)), "until": format_instant(instant(until))}
+
+
 @pytest.mark.parametrize(
     ("state", "stored", "kind"),
     [
@@ -40,7 +46,10 @@ def held(*states: State, indexed: bool = True) -> Stored:
         (live("a", 1, 5), held(live("a", 1, 5))._replace(is_found=False), Kind.MISINDEXED),
         (live("a", 1, 5), held(live("a", 1, 7, "other"))._replace(is_found=False), Kind.AHEAD),
         (live("a", 1, 5), held(live("a", 0, 9)), Kind.STALE),
-        (live("a", 1, 5), held(live("a", 2, 3)), Kind.AHEAD),
+        (live("a", 1, 5), held(live("a", 2, 3)), Kind.OLDER_AT_PROVIDER),
+        (live("a", 1, 5), held(live("a", 2, 4)), Kind.AHEAD),
+        (live("a", 1, 5), held(live("a", 2, 8)), Kind.AHEAD),
+        (live("a", 1, 5), held(live("a", 2, 9)), Kind.OLDER_AT_PROVIDER),
         (live("a", 1, 5), held(live("a", 1, 3, "other")), Kind.DIFFERENT),
         (live("a", 1, 5), held(live("a", 1, 5, "other")), Kind.DIFFERENT),
         (live("a", 1, 5), held(live("a", 1, 7, "other")), Kind.AHEAD),
@@ -48,6 +57,8 @@ def held(*states: State, indexed: bool = True) -> Stored:
         (live("a", 1, 5), held(deletion("a", 0, 9)), Kind.MISSING),
         (live("a", 1, 5), held(deletion("a", 1, 3)), Kind.MISSING),
         (live("a", 1, 5), held(deletion("a", 1, 7)), Kind.AHEAD),
+        (live("a", 1, 5), held(deletion("a", 1, 9)), Kind.OLDER_AT_PROVIDER),
+        (live("a", 1, 5), held(deletion("a", 2, 3)), Kind.OLDER_AT_PROVIDER),
         (live("a", 1, 5), Stored(None, b"?", None), Kind.MISSING),
         (deletion("a", 1, 5), held(), Kind.AGREES),
         (deletion("a", 1, 5), Stored(None, None, 1.0), Kind.MISINDEXED),
@@ -55,11 +66,12 @@ def held(*states: State, indexed: bool = True) -> Stored:
         (deletion("a", 1, 5), held(live("a", 0, 9)), Kind.STALE),
         (deletion("a", 1, 5), held(live("a", 1, 3)), Kind.DIFFERENT),
         (deletion("a", 1, 5), held(live("a", 1, 7)), Kind.AHEAD),
-        (deletion("a", 1, 5), held(live("a", 2, 3)), Kind.AHEAD),
+        (deletion("a", 1, 5), held(live("a", 2, 3)), Kind.OLDER_AT_PROVIDER),
     ],
 )
 def test_every_pair_of_states_has_its_kind(state: State, stored: Stored, kind: Kind) -> None:
-    assert kind_of(state, stored) is kind
+    """The walk began at 4; now it is 8."""
+    assert kind_of(state, stored, **span(4, 8)) is kind
 
 
 @pytest.mark.parametrize(
@@ -98,8 +110,8 @@ def test_the_kind_foretells_what_the_guard_does(client: Connection, before: list
     client.delete(*(KEYS.document("a"), KEYS.tombstone("a"), KEYS.by_updated_at))
     publisher = Publisher(client, keys=KEYS)
     publisher.publish(before)
-    (stored,) = read(client, [state], keys=KEYS)
-    kind, untold = kind_of(state, stored), is_untold(state, stored)
+    (stored,) = read_beside(client, [state], keys=KEYS)
+    kind, untold = kind_of(state, stored, **span(1, 2)), is_untold(state, stored)
     outcome = publisher.publish([state])
     if state.document is None and stored.document is None:
         assert kind is Kind.AGREES

@@ -8,18 +8,20 @@ from typing import cast
 import orjson
 import pytest
 
-from customer_pipeline import steps, timestamps
+from customer_pipeline import timestamps
 from customer_pipeline.cache import stored
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.entries import Entry
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.publisher import Outcomes, Publisher
+from customer_pipeline.erasure.ledger import Ledger
 from customer_pipeline.provider.errors import ProviderMisbehaved, ProviderUnavailable
 from customer_pipeline.reconciliation.errors import LookupNotTrusted, TooManyExtras
 from customer_pipeline.reconciliation.kinds import Kind
 from customer_pipeline.reconciliation.report import Reconciliation
 from customer_pipeline.sandbox.world import Settings
+from customer_pipeline.steps import publication
 from customer_pipeline_tests.reconciliation.conftest import CUSTOMERS
 from customer_pipeline_tests.reconciliation.scenes import KEYS, Scene, profile_of
 from customer_pipeline_tests.sandbox.running import RunningSandbox
@@ -27,18 +29,6 @@ from customer_pipeline_tests.servers import ValkeyServer
 
 FOUND_BY = ("email", "phone")
 NO_LOOKUP = profile_of(lookup=None)
-
-
-@pytest.fixture(params=["with a lookup", "by a second walk"])
-def each_scene(
-    request: pytest.FixtureRequest, provider: RunningSandbox, connection: Connection, tmp_path: Path
-) -> Scene:
-    """A profile that names a lookup, then one that does not."""
-    profile = profile_of() if request.param == "with a lookup" else NO_LOOKUP
-    scene = Scene(provider, connection, tmp_path, profile=profile)
-    scene.reconcile()
-    scene.walks = 0
-    return scene
 
 
 def found(report: Reconciliation) -> dict[str, int]:
@@ -186,6 +176,22 @@ def test_a_deletion_that_the_provider_states_is_remembered_although_nobody_had_t
     assert scene.reconcile().outcomes == Outcomes()
 
 
+def test_an_erased_customer_who_is_still_in_the_cache_is_left_to_the_erasure_and_not_shown(each_scene: Scene) -> None:
+    scene, erased = each_scene, ["cus_00001", "cus_00002"]
+    for name in erased:
+        Ledger(scene.landing.notes).enter(name, by="officer@desk")
+    document = scene.connection.get(KEYS.document("cus_00001"))
+    scene.connection.delete(KEYS.document("cus_00002"))
+    scene.connection.zadd(KEYS.by_email, {"false@example.com\ncus_00001": 0})
+
+    report = scene.reconcile()
+
+    assert found(report) == {"agrees": CUSTOMERS - 2}
+    assert [ids for ids in report.samples.values() if ids] == []
+    assert report.outcomes == Outcomes()
+    assert scene.connection.get(KEYS.document("cus_00001")) == document
+
+
 def test_an_inferred_deletion_has_the_stored_version_and_the_time_of_the_observation(each_scene: Scene) -> None:
     scene = each_scene
     stored = cast("bytes", scene.connection.get(KEYS.document("cus_00001"))).decode()[12:39]
@@ -304,6 +310,23 @@ def test_a_lookup_that_finds_nobody_is_not_believed(
     assert len(scene.cached()) == CUSTOMERS
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_customer_who_cannot_be_looked_up_stays_and_hinders_nobody_elses_deletion(scene: Scene, name: str) -> None:
+    document = orjson.loads(cast("bytes", scene.connection.get(KEYS.document("cus_00003"))))
+    version = "2026-11-01T00:00:00.000000Z/2026-11-01T00:00:00.000000Z"
+    scene.connection.set(KEYS.document(name), orjson.dumps({**document, "id": name, "version": version}))
+    scene.connection.zadd(KEYS.by_updated_at, {name: 1})
+    scene.delete("cus_00001", hard=True)
+
+    report = scene.reconcile()
+
+    assert found(report) == {"agrees": CUSTOMERS - 1, "extra": 1, "not_looked_up": 1}
+    assert report.samples[Kind.NOT_LOOKED_UP] == (name,)
+    assert report.outcomes == Outcomes(deleted=1)
+    assert "cannot be looked up" in report.said
+    assert scene.connection.exists(KEYS.document(name))
+
+
 def test_a_provider_that_fails_between_walk_and_lookup_deletes_nobody(scene: Scene) -> None:
     scene.delete("cus_00001", hard=True)
     scene.delete("cus_00002", hard=True)
@@ -379,7 +402,7 @@ def test_whom_the_guard_does_not_answer_for_is_an_error(scene: Scene) -> None:
             return super().publish(list(states)[1:])
 
     scene.create("new")
-    with pytest.raises(steps.PublicationIncomplete, match="1 customers were sent and 0 answered"):
+    with pytest.raises(publication.PublicationIncomplete, match="1 customers were sent and 0 answered"):
         scene.reconcile(publisher=Forgetful(scene.connection, keys=KEYS))
 
 

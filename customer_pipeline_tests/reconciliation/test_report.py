@@ -28,7 +28,11 @@ def report(*, check_only: bool = False, **counts: int) -> Reconciliation:
         (report(agrees=9), 0, True, "the cache agrees with the provider on 9 customers"),
         (report(check_only=True, agrees=5, ahead=2, awaited=1, missed_by_walk=1), 0, True, "agrees with the provider"),
         (report(missing=2, extra=1), 3, True, "3 customers differed (2 missing, 1 extra); published"),
+        (report(agrees=9, not_looked_up=2), 0, True, "9 customers; 2 that the walk did not find cannot be looked up"),
         (report(check_only=True, stale=1), 1, False, "1 customers differed (1 stale); nothing was published"),
+        (report(older_at_provider=2), 2, False, "differed (2 older_at_provider); nothing was published, 2 remain; the"),
+        (report(missing=1, older_at_provider=2), 3, False, "the others were published, 2 remain; the cache has newer"),
+        (report(check_only=True, older_at_provider=2), 2, False, "nothing was published; the cache has newer states"),
     ],
 )
 def test_it_says_whether_the_cache_agrees_now(
@@ -46,3 +50,15 @@ def test_a_sample_is_bounded_and_holds_nobody_who_agrees() -> None:
     assert tally.counts == {Kind.MISSING: 50, Kind.AGREES: 50}
     assert len(tally.samples[Kind.MISSING]) == MOST_SAMPLES
     assert Kind.AGREES not in tally.samples
+
+
+@pytest.mark.parametrize("kind", [Kind.AGREES, Kind.AHEAD])
+def test_who_seemed_older_and_was_edited_meanwhile_counts_as_the_provider_shows_it_last(kind: Kind) -> None:
+    tally = Tally()
+    tally.add(Kind.OLDER_AT_PROVIDER, "edited")
+    tally.add(Kind.OLDER_AT_PROVIDER, "older")
+    tally.add(kind, "edited")
+    tally.add(Kind.OLDER_AT_PROVIDER, "older")
+    tally.add(Kind.MISSED_BY_WALK, "older")
+    assert tally.counts == {Kind.OLDER_AT_PROVIDER: 1, kind: 1, Kind.MISSED_BY_WALK: 1}
+    assert tally.samples[Kind.OLDER_AT_PROVIDER] == ("older",)

@@ -225,6 +225,36 @@ def test_created_at_can_have_a_form_of_its_own(sandbox: RunningSandbox) -> None:
     assert isinstance(record["updated_at"], str)
 
 
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("flag", {"deleted": True}),
+        ("status", {"status": "deleted"}),
+        ("event", {"event": "customer.deleted"}),
+    ],
+)
+def test_a_deletion_is_told_in_the_form_asked_for(sandbox: RunningSandbox, form: str, told: dict[str, object]) -> None:
+    records = walk(sandbox, "cursor", deletions=form, per_page=500)
+    dead = {customer["id"] for customer in sandbox.truth() if customer["deleted"]}
+
+    assert dead
+    assert {record["id"] for record in records if told.items() <= record.items()} == dead
+    if form == "event":
+        assert {frozenset(record) for record in records if record["id"] in dead} == {
+            frozenset({"event", "id", "updated_at"})
+        }
+
+
+def test_a_deletion_that_is_not_said_is_in_no_list_and_no_total(sandbox: RunningSandbox) -> None:
+    records = walk(sandbox, "cursor", deletions="unsaid", per_page=500)
+    total = sandbox.get("/none/page_number/customers", deletions="unsaid", total="1").json()["total"]
+    alive = {customer["id"] for customer in sandbox.truth() if not customer["deleted"]}
+
+    assert {record["id"] for record in records} == alive
+    assert total == len(alive)
+    assert not any("deleted" in record for record in records)
+
+
 def test_one_customer_is_known_unknown_or_gone(sandbox: RunningSandbox) -> None:
     dead = next(customer["id"] for customer in sandbox.truth() if customer["deleted"])
     live = next(customer for customer in sandbox.truth() if not customer["deleted"])

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
+from customer_pipeline.erasure.ledger import Ledger
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.errors import ProviderMisbehaved
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.provider.walk import Walk
 from customer_pipeline.snapshot.walking import Part, walk_parts
-from customer_pipeline.steps import RAW_CUSTOMERS
+from customer_pipeline.steps.datasets import RAW_CUSTOMERS
 from customer_pipeline.windows import Window, contiguous
 from customer_pipeline_tests.provider.simulated import Behaviour, Row, SimulatedProvider, instant, microseconds
 from customer_pipeline_tests.provider.test_walk_property import END, START, Example, providers
@@ -115,6 +116,20 @@ def test_what_has_landed_is_not_asked_for_again(folder: Path) -> None:
 
     assert provider.traffic.requests == requests
     assert [part.window for part in again] == sorted(part.window for part in parts)
+
+
+def test_a_part_that_has_landed_says_how_many_records_of_erased_customers_it_left_out(folder: Path) -> None:
+    profile, provider, whole = quiet_provider()
+    landing, client = store_in(folder), SimulatedClient(profile, provider)
+    Ledger(landing.notes).enter("3", by="me")
+    parts = walk(whole, client, landing, most_rows=2)
+
+    again = walk(whole, client, landing, most_rows=2)
+
+    assert 0 < sum(part.suppressed > 0 for part in parts) < len(parts)
+    assert {part.window: part.suppressed for part in again} == {part.window: part.suppressed for part in parts}
+    assert all(part.walk is None for part in again)
+    assert len(landed_ids(landing)) == 5
 
 
 def quiet_provider() -> tuple[Profile, SimulatedProvider, Window]:
