@@ -12,7 +12,8 @@ _FORM = b"1"
 def ensure_built(connection: Connection, *, keys: CacheKeys) -> None:
     """Index every document, unless that was done; broken off, it is begun anew.
 
-    What is published meanwhile indexes itself. A cache without documents is as good as built.
+    What is published meanwhile indexes itself. A cache without documents is as good as built. A key whose id is not
+    UTF-8 is no customer's, and left out.
 
     Raises:
         CacheError: if the cache cannot be read or written.
@@ -20,6 +21,10 @@ def ensure_built(connection: Connection, *, keys: CacheKeys) -> None:
     (form,) = exchange(connection, [("GET", keys.indexed)])
     if form == _FORM:
         return
-    for ids in stored.scan_documents(connection, keys=keys):
-        bring_in_step(connection, ids, keys=keys)
+    for names in stored.scan_names(connection, keys=keys):
+        bring_in_step(connection, _readable(names), keys=keys)
     exchange(connection, [("SET", keys.indexed, _FORM)])
+
+
+def _readable(names: list[bytes]) -> list[str]:
+    return [text for name in names if (text := name.decode("utf-8", "replace")).encode() == name]

@@ -38,7 +38,16 @@ class CacheKeys:
     @property
     def documents(self) -> str:
         """The pattern of all documents' keys; no other key of the contract matches it."""
-        return re.sub(r"([*?\[\]\\])", r"\\\1", self.prefix) + ":{*}"
+        return f"{self._quoted}:{{*}}"
+
+    @property
+    def notes(self) -> str:
+        """The pattern of the keys of what a cluster's stream does not tell of yet."""
+        return f"{self._quoted}:{{*}}:unannounced"
+
+    @property
+    def _quoted(self) -> str:
+        return re.sub(r"([*?\[\]\\])", r"\\\1", self.prefix)
 
     @property
     def by_updated_at(self) -> str:

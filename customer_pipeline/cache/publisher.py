@@ -135,6 +135,14 @@ class Publisher:
             self._is_built = True
         return outcomes
 
+    def announce(self, ids: Iterable[str]) -> None:
+        """Write into the stream what it does not tell of those customers yet; on one server it tells of all.
+
+        Raises:
+            CacheError: if the stream cannot be written.
+        """
+        announce(self._connection, ids, keys=self._keys, kept=self._changes_kept)
+
     def _round_trips(self, states: Iterable[State]) -> Iterator[Callable[[], Outcomes]]:
         batches = batches_of(states, self._batch_size)
         while some := list(islice(batches, _BATCHES_PER_ROUND_TRIP)):
@@ -160,7 +168,7 @@ class Publisher:
             calls = [self._call(of_slot, token) for of_slot in slots.values()]
             outcomes += self._outcomes(self._guard.run(self._connection, calls))
             bring_in_step(self._connection, batch, keys=self._keys)
-            announce(self._connection, batch, keys=self._keys, kept=self._changes_kept)
+            self.announce(batch)
         return outcomes
 
     def _call(self, states: list[State], length_or_token: str, shared: Sequence[str] = ()) -> Command:

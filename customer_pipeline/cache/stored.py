@@ -184,16 +184,26 @@ def scan_documents(connection: Connection, *, keys: CacheKeys) -> Iterator[list[
     Raises:
         CacheError: if it cannot be read, or an id is not UTF-8.
     """
+    for chunk in scan_names(connection, keys=keys):
+        yield [_text_of(name, f"the key {keys.document('').encode()[:-1] + name + b'}'!r}") for name in chunk]
+
+
+def scan_names(connection: Connection, *, keys: CacheKeys) -> Iterator[list[bytes]]:
+    """Yield the ids that have a document as the bytes that stand in their keys, in chunks; see `scan_documents`.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
     first = len(keys.document("").encode()) - 1
     found = connection.scan_iter(match=keys.documents, count=_CHUNK)
     while True:
         try:
-            chunk = [cast("bytes", key) for key in islice(found, _CHUNK)]
+            chunk = [cast("bytes", key)[first:-1] for key in islice(found, _CHUNK)]
         except CLIENT_ERRORS as error:
             raise explain(error) from None
         if not chunk:
             return
-        yield [_text_of(key[first:-1], f"the key {key!r}") for key in chunk]
+        yield chunk
 
 
 def _scanned(connection: Connection, index: str) -> Iterator[list[bytes]]:

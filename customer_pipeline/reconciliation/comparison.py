@@ -123,6 +123,11 @@ class Comparison:
         if self.publisher is not None and ids:
             bring_in_step(self.connection, ids, keys=self.keys)
 
+    def announce(self, ids: Sequence[str]) -> None:
+        """Tell of the changes that killed processes have left untold, unless only checking."""
+        if self.publisher is not None:
+            self.publisher.announce(ids)
+
     def drop_entries(self, entries: Sequence[Entry], *, index: str) -> None:
         """Take those entries out of an index that the documents do not say, unless only checking."""
         if self.publisher is not None:

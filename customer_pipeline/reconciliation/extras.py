@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_pipeline.cache import stored
+from customer_pipeline.cache.changes import unannounced
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.stored import Version, version_of, version_of_document
 from customer_pipeline.erasure.suppressions import Suppressions
@@ -80,7 +81,7 @@ def find(walked: Walked, comparison: Comparison, *, share: float) -> list[Extra]
     """Return the customers whom the walk did not see although they were in the cache before it began; erased ones not.
 
     So are those whose document this pipeline cannot have written: it has no version, or one that lies in the future.
-    Entries of the indexes that no document says are mended on the way.
+    Entries of the indexes that no document says are mended on the way, and changes announced that were left untold.
 
     Raises:
         TooManyExtras: if there are more than the provider is believed to have deleted.
@@ -97,6 +98,7 @@ def find(walked: Walked, comparison: Comparison, *, share: float) -> list[Extra]
         else:
             beyond += 1
     _mend_orphans(walked, comparison)
+    _announce_rest(walked, comparison)
     if beyond:
         extra_count = min(len(found) + beyond, cached)  # the scan may have shown somebody twice
         raise TooManyExtras(
@@ -143,6 +145,11 @@ def _mend_orphans(walked: Walked, comparison: Comparison) -> None:
             wrong = stored.false_entries(connection, _others(entries, erased), index=index, keys=keys)
             comparison.count_misindexed([entry.name for entry in wrong])
             comparison.drop_entries(wrong, index=index)
+
+
+def _announce_rest(walked: Walked, comparison: Comparison) -> None:
+    for chunk in unannounced(comparison.connection, keys=comparison.keys):
+        comparison.announce(_others(chunk, walked.suppressions.holds(chunk)))
 
 
 def _versions(ids: list[str], walked: Walked, comparison: Comparison) -> Iterator[tuple[str, Version | None]]:

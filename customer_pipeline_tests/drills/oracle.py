@@ -92,6 +92,8 @@ def misindexed(stack: Stack, documents: Mapping[str, Document]) -> list[str]:
         ought = {(_text(document[name]), id_) for id_, document in documents.items() if document[name] is not None}
         lines += [f"{entry[-1]}: index by {name} and documents differ" for entry in sorted(is_ ^ ought)]
     newest = {fields[b"id"].decode(): fields[b"kind"] for _, fields in changes}
+    if documents and not changes:
+        lines.append("the stream is empty")
     return lines + [
         f"{id_}: the stream's newest change is {kind.decode()}"
         for id_, kind in sorted(newest.items())

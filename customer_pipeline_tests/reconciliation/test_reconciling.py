@@ -7,7 +7,9 @@ from typing import cast
 
 import orjson
 import pytest
+import redis
 
+from benchmarks.before import Before
 from customer_pipeline import timestamps
 from customer_pipeline.cache import stored
 from customer_pipeline.cache.codec import State
@@ -22,6 +24,7 @@ from customer_pipeline.reconciliation.kinds import Kind
 from customer_pipeline.reconciliation.report import Reconciliation
 from customer_pipeline.sandbox.world import Settings
 from customer_pipeline.steps import publication
+from customer_pipeline_tests.cache.states import told
 from customer_pipeline_tests.reconciliation.conftest import CUSTOMERS
 from customer_pipeline_tests.reconciliation.scenes import KEYS, Scene, profile_of
 from customer_pipeline_tests.sandbox.running import RunningSandbox
@@ -106,6 +109,47 @@ def test_an_index_that_was_lost_is_built_again(either_scene: Scene, index: str) 
     assert 0 < checked.counts[Kind.MISINDEXED] == listed
     assert found(either_scene.reconcile()) == found(checked)
     assert either_scene.agrees()
+
+
+def test_what_an_earlier_release_has_published_since_the_indexes_were_built_is_mended(scene: Scene) -> None:
+    scene.create("new", contact={"email": "new@example.com"})
+    scene.edit("cus_00001", contact={"email": "newer@example.com", "phone": "+41446681802"})
+    scene.delete("cus_00002", hard=False)
+    assert Before(scene.connection).publish(scene.states().values()) == Outcomes(
+        applied=2, deleted=1, unchanged=CUSTOMERS - 2
+    )
+    checked = scene.reconcile(check_only=True)
+    assert found(checked) == {"agrees": CUSTOMERS - 1, "misindexed": 3}
+    scene.reconcile()
+    assert scene.agrees()
+    assert found(scene.reconcile(check_only=True)) == {"agrees": CUSTOMERS + 1}
+
+
+def test_changes_that_a_killed_process_left_untold_are_told_by_a_reconciliation(
+    either_scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, connection = either_scene, either_scene.connection
+    erased = "cus_00003"
+    for name in ("cus_00001", erased):
+        scene.edit(name, status="edited")
+    scene.delete("cus_00002", hard=False)
+    before = len(told(connection))
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.publisher, "announce", lambda _: None)
+        scene.publisher.publish(scene.states().values())
+    Ledger(scene.landing.notes).enter(erased, by="officer@desk")
+    scene.reconcile(check_only=True)
+    is_cluster = isinstance(connection, redis.RedisCluster)
+    assert len(told(connection)) - before == (0 if is_cluster else 3)
+
+    assert found(scene.reconcile()) == {"agrees": CUSTOMERS - 1}
+
+    new = {(one.id, one.kind) for one in told(connection)[before:]}
+    assert new == {("cus_00001", "changed"), ("cus_00002", "deleted")} | (
+        set() if is_cluster else {(erased, "changed")}
+    )
+    assert connection.exists(KEYS.unannounced("cus_00001")) == 0
+    assert connection.exists(KEYS.unannounced(erased)) == int(is_cluster)
 
 
 def test_a_customer_whose_address_changes_during_the_sweep_is_no_difference(
