@@ -13,8 +13,9 @@ _UNDER_WAY_SECONDS = 2
 
 
 class _Listener:
-    def __init__(self, reader: asyncio.StreamReader) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
+        self._writer = writer  # whose end would be the connection's
         self.heard = 0
 
     @classmethod
@@ -23,7 +24,7 @@ class _Listener:
         writer.write(_REQUEST.format(key=key).encode())
         async with asyncio.timeout(_OPENING_SECONDS):
             await reader.readuntil(b"event: ready")
-        return cls(reader)
+        return cls(reader, writer)
 
     async def listen(self) -> None:
         async for line in self._reader:

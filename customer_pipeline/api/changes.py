@@ -15,6 +15,7 @@ _LOG = logging.getLogger(__name__)
 _AT_ONCE = 500
 _MOST_QUEUED = 200
 _AGAIN_SECONDS = 0.5
+_WOKEN_AT_ONCE = 10
 _ENTRY_ID = re.compile(r"(0|[1-9][0-9]{0,19})-(0|[1-9][0-9]{0,19})")
 
 Entry = tuple[bytes, Any]
@@ -103,10 +104,10 @@ class Changes:
                 entries = await self._read(position)
                 if position != BEGINNING and not await self.is_whole(position):
                     self._position = await self._end()
-                    self._hand_out(reset(self._position))
+                    await self._hand_out(reset(self._position))
                 elif entries:
                     self._position = _position_of(entries[-1])
-                    self._hand_out(events(entries))
+                    await self._hand_out(events(entries))
             except CacheError as error:
                 _LOG.info("the stream of changes cannot be read: %s", error)
                 await asyncio.sleep(_AGAIN_SECONDS)
@@ -160,9 +161,12 @@ class Changes:
             self._position = end
         return self._position
 
-    def _hand_out(self, chunk: bytes) -> None:
-        for listener in self._listeners:
+    async def _hand_out(self, chunk: bytes) -> None:
+        """Give a chunk to those who listen now, few at a time: requests are answered in between."""
+        for number, listener in enumerate(list(self._listeners), start=1):
             listener.put(chunk)
+            if number % _WOKEN_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def _end(self) -> Position:
         newest: list[Entry] = await self._connection.run(
