@@ -10,7 +10,7 @@ from customer_pipeline.cache.errors import CacheRejected
 from customer_pipeline.cache.index import bring_in_step, drop
 from customer_pipeline.cache.lookup import lookup
 from customer_pipeline.cache.publisher import Outcomes, Publisher
-from customer_pipeline_tests.cache.states import KEYS, contents, customer, deletion, expected, live, members
+from customer_pipeline_tests.cache.states import KEYS, contents, customer, deletion, expected, live, members, told
 
 ADA, BEA = "ada@example.com", "bea@example.com"
 MANY = 2500
@@ -171,6 +171,17 @@ def test_in_a_cluster_a_key_of_another_type_is_an_error_and_a_replay_repairs(
     cluster.delete(key)
     Publisher(cluster).publish(states)
     assert contents(cluster) == expected(states)
+
+
+def test_a_cache_that_was_flushed_is_indexed_by_what_is_published_into_it(either: Connection) -> None:
+    publisher = Publisher(either)
+    publisher.publish([customer("a", 1, email=ADA), customer("b", 1, email=ADA)])
+    either.flushall()
+    states = [customer("a", 1, email=ADA, phone="+1")]
+    for again in (publisher, Publisher(either)):
+        again.publish(states)
+        assert contents(either) == expected(states)
+    assert len(told(either)) == 1
 
 
 def test_a_cache_without_indexes_gets_them_with_the_first_publication(either: Connection) -> None:
