@@ -13,10 +13,10 @@ from benchmarks.memory import memory
 from benchmarks.parallel import parallel
 from benchmarks.report import Report
 from benchmarks.rig import describe_cores, pin_pipeline
-from benchmarks.speed import materialization, publication, stages
+from benchmarks.speed import indexes, materialization, publication, stages
 
 MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
-    measure.__name__: measure for measure in (stages, publication, materialization, parallel, memory, loading)
+    measure.__name__: measure for measure in (stages, publication, indexes, materialization, parallel, memory, loading)
 }
 
 

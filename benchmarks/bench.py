@@ -13,7 +13,7 @@ import pyarrow as pa
 import redis
 
 from benchmarks.feast_environment import FeastUnavailableError, feast_python
-from benchmarks.inputs import WINDOW, raw_batches, sandbox_profile
+from benchmarks.inputs import WINDOW, changed, raw_batches, sandbox_profile
 from benchmarks.report import Report
 from benchmarks.rig import keep_off, timed
 from benchmarks.rival import Rival
@@ -91,12 +91,13 @@ class Bench:
         """Empty the cache, measure, and refuse a time that was taken without the work.
 
         Raises:
-            RuntimeError: if the server does not hold one key for each customer, the index and the coverage apart.
+            RuntimeError: if the server does not hold one key for each customer, those of all together apart.
         """
         self.connection.flushall()
         seconds = measure()
         keys = CacheKeys()
-        apart = self.connection.exists(keys.by_updated_at, keys.coverage, keys.freshness)
+        indexes = (keys.by_updated_at, *keys.by_value)
+        apart = self.connection.exists(*indexes, keys.changes, keys.indexed, keys.coverage, keys.freshness)
         found = self.connection.dbsize() - apart
         if found != self.sizes.speed:
             raise RuntimeError(f"{found} keys were written for {self.sizes.speed} customers")
@@ -138,6 +139,11 @@ class Bench:
         """The same, normalized."""
         normalizer = Normalizer(sandbox_profile())
         return [normalizer(batch, ahead=AHEAD).customers for batch in self.raw]
+
+    @cached_property
+    def changed(self) -> list[State]:
+        """The same, changed and encoded."""
+        return [state for table in self.customers for state in encode(changed(table))]
 
     @cached_property
     def states(self) -> list[State]:

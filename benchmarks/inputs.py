@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -48,6 +48,18 @@ def raw_batches(count: int, *, size: int) -> list[pa.RecordBatch]:
     """Return what ingestion lands of `count` customers, in batches of `size`."""
     texts = [render(row, updated=DatetimeForm.RFC3339, created=DatetimeForm.MIXED).decode() for row in _rows(count)]
     return [_landed(texts[start : start + size]) for start in range(0, count, size)]
+
+
+def changed(customers: pa.Table) -> pa.Table:
+    """Return customers a second later with another status, and one in ten with another address and number."""
+    rows = customers.to_pylist()
+    for row in rows:
+        row["updated_at"] += timedelta(seconds=1)
+        row["status"] = f"no longer {row['status']}"
+    for row in rows[::10]:
+        row["email"] = f"new.{row['email'] or 'address@example.com'}"
+        row["phone"] = f"{row['phone'] or '+4144668180'}0"
+    return pa.Table.from_pylist(rows, schema=customers.schema)
 
 
 class Sandbox(ServerProcess):

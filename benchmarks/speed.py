@@ -6,6 +6,7 @@ from functools import partial
 
 import redis
 
+from benchmarks.before import Before, ScriptBefore
 from benchmarks.bench import AHEAD, Bench
 from benchmarks.inputs import WINDOW, Sandbox, sandbox_profile
 from benchmarks.report import Bar, Ratio, Speed
@@ -13,6 +14,7 @@ from benchmarks.rig import interleave, rates, ratios, timed
 from customer_pipeline.cache.codec import encode
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.customers.normalize import Normalizer
 from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.client import ProviderClient
@@ -61,6 +63,37 @@ def publication(bench: Bench) -> None:
     seconds = _add_speeds(bench, sides, times=_SHORT_SIDES)
     for name in [rival for rival in seconds if rival != ours]:
         bench.report.ratios.append(Ratio(f"{ours} / {name}", ratios(seconds[name], seconds[ours]), bars.get(name)))
+
+
+def indexes(bench: Bench) -> None:
+    """Compare the publication with what it was before the indexes by value and the stream, and by the script alone."""
+    publishers = {
+        "now": Publisher(bench.connection),
+        "before": Before(bench.connection),
+        "now, by the script before": ScriptBefore(bench.connection),
+    }
+    fresh: dict[str, Callable[[], float]] = {
+        f"fresh customers, {name}": partial(bench.timed_write, partial(publisher.publish, bench.states))
+        for name, publisher in publishers.items()
+    }
+    changed: dict[str, Callable[[], float]] = {
+        f"changed customers, {name}": partial(_timed_change, bench, publisher) for name, publisher in publishers.items()
+    }
+    for what, sides in (("fresh", fresh), ("changed", changed)):
+        seconds = _add_speeds(bench, sides, times=_SHORT_SIDES)
+        now, before, script = seconds.values()
+        bench.report.ratios += [
+            Ratio(
+                f"publication of {what} customers now / before indexes and stream", ratios(before, now), Bar(limit=0.7)
+            ),
+            Ratio("the same, by the two scripts alone", ratios(script, now)),
+        ]
+
+
+def _timed_change(bench: Bench, publisher: Publisher) -> float:
+    bench.connection.flushall()
+    publisher.publish(bench.states)
+    return timed(lambda: publisher.publish(bench.changed))
 
 
 def materialization(bench: Bench) -> None:

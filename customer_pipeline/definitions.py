@@ -42,7 +42,7 @@ defs = dg.Definitions(
             profile=dg.EnvVar("PROVIDER_PROFILE"), cache_url=dg.EnvVar("REDIS_URL"), cache_prefix=settings.prefix
         ),
         "landing": LandingResource(uri=dg.EnvVar("LANDING_URI")),
-        "cache": CacheResource(url=dg.EnvVar("REDIS_URL"), prefix=settings.prefix),
+        "cache": CacheResource(url=dg.EnvVar("REDIS_URL"), prefix=settings.prefix, changes_kept=settings.changes_kept),
     },
     # Backfills run outside the job, so the executor stands here. A run in one process takes about a second where a
     # process for each step takes fifteen.

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
+from customer_pipeline.cache.changes import DEFAULT_CHANGES_KEPT
 from customer_pipeline.provider.profile import Profile, ProfileError, resolve
 from customer_pipeline.variables import (
     ALERT_SLACK_WEBHOOK_URL,
     ALERT_SNS_TOPIC_ARN,
     ALERT_WEBHOOK_URL,
+    CHANGES_KEPT,
     DAGSTER_HOME,
     LANDING_RETENTION,
     LANDING_URI,
@@ -49,6 +51,7 @@ class Settings:
         start: where the first window starts.
         prefix: what the cache's keys start with.
         landing_retention: for how long after its end a window is kept in the landing store.
+        changes_kept: of how many changes the stream in the cache tells, about.
     """
 
     profile: Profile
@@ -58,12 +61,14 @@ class Settings:
     start: datetime
     prefix: str
     landing_retention: timedelta = DEFAULT_RETENTION
+    changes_kept: int = DEFAULT_CHANGES_KEPT
 
     def __repr__(self) -> str:
         return (
             f"Settings(profile={self.profile.name!r}, secrets={sorted(self.secrets)}, "
             f"redis_url={redacted(self.redis_url)!r}, landing_uri={redacted(self.landing_uri)!r}, "
-            f"start={self.start!r}, prefix={self.prefix!r}, landing_retention={self.landing_retention!r})"
+            f"start={self.start!r}, prefix={self.prefix!r}, landing_retention={self.landing_retention!r}, "
+            f"changes_kept={self.changes_kept!r})"
         )
 
     @classmethod
@@ -84,6 +89,7 @@ class Settings:
         for channel in (ALERT_SLACK_WEBHOOK_URL, ALERT_WEBHOOK_URL, ALERT_SNS_TOPIC_ARN):
             reader.optional(channel)
         prefix = reader.optional(PREFIX) or DEFAULT_PREFIX
+        changes_kept = reader.optional(CHANGES_KEPT) or DEFAULT_CHANGES_KEPT
         landing_retention = reader.optional(LANDING_RETENTION) or DEFAULT_RETENTION
         if reader.problems or profile is None or redis_url is None or landing_uri is None or start is None:
             raise SettingsError(reader.problems)
@@ -95,6 +101,7 @@ class Settings:
             start=start,
             prefix=prefix,
             landing_retention=landing_retention,
+            changes_kept=changes_kept,
         )
 
 

@@ -116,10 +116,14 @@ def _prefix(text: str) -> str:
     return text
 
 
-def _retention(text: str) -> timedelta:
+def _count(text: str) -> int:
     if not _WHOLE_NUMBER.fullmatch(text) or text.startswith("0"):
         raise ValueError(f"is {text!r}")
-    retention = timedelta(days=int(text))
+    return int(text)
+
+
+def _retention(text: str) -> timedelta:
+    retention = timedelta(days=_count(text))
     if retention > LONGEST_RETENTION:
         raise ValueError(f"is {text!r}, which is longer than deletions are remembered")
     return retention
@@ -234,7 +238,9 @@ LANDING_RETENTION: Variable[timedelta] = Variable(
     expected=f"a whole number of days from 1 to {LONGEST_RETENTION.days}",
     example="30",
 )
-
+CHANGES_KEPT: Variable[int] = Variable(
+    "CHANGES_KEPT", _count, expected="a whole number from 1 to 999999999", example="100000"
+)
 WEBSERVER_URL: Variable[str] = Variable(
     "DAGSTER_WEBSERVER_URL",
     _http_url,

@@ -56,10 +56,13 @@ def sandbox_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
 
 @pytest.fixture
 def sandbox(sandbox_server: SandboxServer) -> Iterator[SandboxServer]:
-    """The sandbox provider without faults."""
+    """The sandbox provider without faults; records that are no customers are removed when the test has ended."""
     sandbox_server.control("DELETE", "faults")
     yield sandbox_server
     sandbox_server.control("DELETE", "faults")
+    for key, line in sandbox_server.truth().items():
+        if not isinstance(line["record"], dict) or line["record"].get("id") != key:
+            sandbox_server.control("DELETE", f"customers/{key}", hard="1")
 
 
 @pytest.fixture(scope="session")

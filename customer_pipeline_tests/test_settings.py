@@ -276,6 +276,20 @@ def test_a_malformed_retention_is_explained(text: str) -> None:
     assert problem.endswith("; expected a whole number of days from 1 to 399, such as 30")
 
 
+@pytest.mark.parametrize(("text", "kept"), [("", 100_000), ("1", 1), ("999999999", 999_999_999)])
+def test_how_many_changes_are_kept_is_a_whole_number(text: str, kept: int) -> None:
+    settings = Settings.from_environment(COMPLETE | {"CHANGES_KEPT": text})
+
+    assert settings.changes_kept == kept
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1e5", "0100", "1000000000"])
+def test_a_malformed_number_of_changes_is_explained(text: str) -> None:
+    (problem,) = problems(CHANGES_KEPT=text)
+
+    assert problem == f"CHANGES_KEPT: is '{text}'; expected a whole number from 1 to 999999999, such as 100000"
+
+
 def test_every_channel_of_alerts_may_be_set() -> None:
     Settings.from_environment(
         COMPLETE
@@ -352,6 +366,7 @@ def test_the_variables_that_are_read_are_those_expected() -> None:
         "ALERT_SLACK_WEBHOOK_URL",
         "ALERT_SNS_TOPIC_ARN",
         "ALERT_WEBHOOK_URL",
+        "CHANGES_KEPT",
         "CUSTOMER_PIPELINE_PREFIX",
         "CUSTOMER_PIPELINE_START",
         "DAGSTER_HOME",

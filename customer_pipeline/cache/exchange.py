@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import resources
 from typing import Any
 
 import redis
@@ -11,6 +12,7 @@ from redis.exceptions import AskError, NoScriptError, TryAgainError
 
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.errors import CLIENT_ERRORS, explain
+from customer_pipeline.cache.wire import packed, send
 
 Command = Sequence[str | bytes | int]
 
@@ -32,12 +34,40 @@ class Script:
         Raises:
             CacheError: if any reply is an error, or none came.
         """
-        replies = _replies(connection, [("EVALSHA", self.sha, *call) for call in calls])
+        return self._completed(connection, calls, _replies(connection, self._by_hash(calls)))
+
+    def pack(self, calls: Sequence[Command]) -> bytes:
+        """Return the calls as `run_packed` sends them."""
+        return packed(self._by_hash(calls))
+
+    def run_packed(self, client: redis.Redis, wire: bytes, calls: Sequence[Command]) -> list[Any]:
+        """Run the script on one server as `run` does, with its calls packed.
+
+        Raises:
+            CacheError: if any reply is an error, or none came.
+        """
+        try:
+            replies = send(client, wire, count=len(calls))
+        except CLIENT_ERRORS as error:
+            raise explain(error) from None
+        return self._completed(client, calls, replies)
+
+    def _by_hash(self, calls: Sequence[Command]) -> list[Command]:
+        return [("EVALSHA", self.sha, *call) for call in calls]
+
+    def _completed(self, connection: Connection, calls: Sequence[Command], replies: list[Any]) -> list[Any]:
         unknown = [position for position, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         again = _replies(connection, [("EVAL", self.source, *calls[position]) for position in unknown])
         for position, reply in zip(unknown, again, strict=True):
             replies[position] = reply
         return _checked(replies)
+
+
+@cache
+def script(*names: str, body: str = "") -> Script:
+    """Return the script that files of this package and then `body` are together."""
+    folder = resources.files("customer_pipeline.cache")
+    return Script("".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names) + body)
 
 
 def exchange(connection: Connection, commands: Sequence[Command]) -> list[Any]:

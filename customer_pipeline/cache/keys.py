@@ -31,15 +31,57 @@ class CacheKeys:
         """Return the key of the mark that a customer was deleted."""
         return f"{self.prefix}:{{{customer_id}}}:tombstone"
 
+    def unannounced(self, customer_id: str) -> str:
+        """Return the key of what a cluster's stream does not tell of a customer yet; in the slot of the document."""
+        return f"{self.prefix}:{{{customer_id}}}:unannounced"
+
     @property
     def documents(self) -> str:
         """The pattern of all documents' keys; no other key of the contract matches it."""
-        return re.sub(r"([*?\[\]\\])", r"\\\1", self.prefix) + ":{*}"
+        return f"{self._quoted}:{{*}}"
+
+    @property
+    def notes(self) -> str:
+        """The pattern of the keys of what a cluster's stream does not tell of yet."""
+        return f"{self._quoted}:{{*}}:unannounced"
+
+    @property
+    def _quoted(self) -> str:
+        return re.sub(r"([*?\[\]\\])", r"\\\1", self.prefix)
 
     @property
     def by_updated_at(self) -> str:
         """The key of the index of live customers by `updated_at`."""
         return f"{self.prefix}s:by_updated_at"
+
+    @property
+    def by_email(self) -> str:
+        """The key of the index of live customers by e-mail address."""
+        return f"{self.prefix}s:by_email"
+
+    @property
+    def by_phone(self) -> str:
+        """The key of the index of live customers by telephone number."""
+        return f"{self.prefix}s:by_phone"
+
+    @property
+    def by_value(self) -> tuple[str, str]:
+        """The keys of the indexes by e-mail address and telephone number, in the order of `Values`."""
+        return self.by_email, self.by_phone
+
+    def register(self, index: str) -> str:
+        """Return the key of what a cluster remembers of an index, by customer; in the slot of the index."""
+        return f"{self.prefix}s:register:{{{index}}}"
+
+    @property
+    def changes(self) -> str:
+        """The key of the stream of changes."""
+        return f"{self.prefix}s:changes"
+
+    @property
+    def indexed(self) -> str:
+        """The key of the note that the indexes by e-mail address and telephone number were built."""
+        return f"{self.prefix}s:indexed"
 
     @property
     def coverage(self) -> str:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
+from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection
+from customer_pipeline.cache.entries import Entry, parse, values_of
 from customer_pipeline.cache.errors import CLIENT_ERRORS, explain, not_utf8
-from customer_pipeline.cache.exchange import exchange
+from customer_pipeline.cache.exchange import Command, exchange
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.timestamps import CONTRACT_LENGTH, parse_instant
 
@@ -32,11 +34,14 @@ class Stored(NamedTuple):
         document: the document; None where there is none.
         tombstone: the version at which the customer was deleted; None where that is not known.
         score: in the index, in epoch milliseconds; None where the index does not hold the customer.
+        is_found: whether the indexes hold the customer under the e-mail address and telephone number of a state; see
+            `read_beside`.
     """
 
     document: bytes | None
     tombstone: bytes | None
     score: float | None
+    is_found: bool = True
 
 
 def version_of(text: str | bytes) -> Version | None:
@@ -68,10 +73,43 @@ def read(connection: Connection, ids: Sequence[str], *, keys: CacheKeys) -> list
     Raises:
         CacheError: if it cannot be read.
     """
-    if not ids:
+    return _stored(exchange(connection, _reading(ids, keys=keys))) if ids else []
+
+
+def read_beside(connection: Connection, states: Sequence[State], *, keys: CacheKeys) -> list[Stored]:
+    """Return what the cache holds of the customer of each state, and whether the indexes say what the state says.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    if not states:
         return []
+    values = [values_of(state.document) for state in states]
+    emails, phones, *found = exchange(
+        connection,
+        [
+            ("ZMSCORE", keys.by_email, *map(_entry, states, (said.email for said in values))),
+            ("ZMSCORE", keys.by_phone, *map(_entry, states, (said.phone for said in values))),
+            *_reading([state.id for state in states], keys=keys),
+        ],
+    )
+    return [
+        held._replace(is_found=not (said.email and email is None) and not (said.phone and phone is None))
+        for held, said, email, phone in zip(_stored(found), values, emails, phones, strict=True)
+    ]
+
+
+def _entry(state: State, value: bytes | None) -> bytes:
+    return bytes(Entry(value or b"", state.id.encode()))
+
+
+def _reading(ids: Sequence[str], *, keys: CacheKeys) -> list[Command]:
     pairs = [("MGET", keys.document(customer_id), keys.tombstone(customer_id)) for customer_id in ids]
-    scores, *found = exchange(connection, [("ZMSCORE", keys.by_updated_at, *ids), *pairs])
+    return [("ZMSCORE", keys.by_updated_at, *ids), *pairs]
+
+
+def _stored(replies: list[Any]) -> list[Stored]:
+    scores, *found = replies
     return [
         Stored(document, tombstone, None if score is None else float(score))
         for (document, tombstone), score in zip(found, scores, strict=True)
@@ -107,14 +145,35 @@ def scan_index(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]
     Raises:
         CacheError: if it cannot be read, or an id is not UTF-8.
     """
-    cursor: int | bytes = 0
-    while True:
-        (reply,) = exchange(connection, [("ZSCAN", keys.by_updated_at, int(cursor), "COUNT", _CHUNK)])
-        cursor, members = cast("tuple[int | bytes, list[tuple[bytes, float]]]", reply)
-        if members:
-            yield [_text_of(member, f"the member {member!r} of {keys.by_updated_at}") for member, _ in members]
-        if int(cursor) == 0:
-            return
+    for members in _scanned(connection, keys.by_updated_at):
+        yield [_text_of(member, f"the member {member!r} of {keys.by_updated_at}") for member in members]
+
+
+def scan_entries(connection: Connection, index: str) -> Iterator[list[Entry]]:
+    """Yield the entries of an index by e-mail address or telephone number, in chunks; see `scan_index`.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    for members in _scanned(connection, index):
+        yield [parse(member) for member in members]
+
+
+def false_entries(connection: Connection, entries: Sequence[Entry], *, index: str, keys: CacheKeys) -> list[Entry]:
+    """Return those of `entries` of `index` that the customers' documents do not say.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    position = keys.by_value.index(index)
+    documents = exchange(connection, [("GET", keys.document(entry.name)) for entry in entries])
+    said = [values_of(document)[position] for document in documents]
+    suspects = [entry for entry, value in zip(entries, said, strict=True) if value != entry.value]
+    if not suspects:
+        return []
+    # Whoever has just changed the document has taken the entry out.
+    (scores,) = exchange(connection, [("ZMSCORE", index, *map(bytes, suspects))])
+    return [entry for entry, score in zip(suspects, scores, strict=True) if score is not None]
 
 
 def scan_documents(connection: Connection, *, keys: CacheKeys) -> Iterator[list[str]]:
@@ -125,16 +184,37 @@ def scan_documents(connection: Connection, *, keys: CacheKeys) -> Iterator[list[
     Raises:
         CacheError: if it cannot be read, or an id is not UTF-8.
     """
+    for chunk in scan_names(connection, keys=keys):
+        yield [_text_of(name, f"the key {keys.document('').encode()[:-1] + name + b'}'!r}") for name in chunk]
+
+
+def scan_names(connection: Connection, *, keys: CacheKeys) -> Iterator[list[bytes]]:
+    """Yield the ids that have a document as the bytes that stand in their keys, in chunks; see `scan_documents`.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
     first = len(keys.document("").encode()) - 1
     found = connection.scan_iter(match=keys.documents, count=_CHUNK)
     while True:
         try:
-            chunk = [cast("bytes", key) for key in islice(found, _CHUNK)]
+            chunk = [cast("bytes", key)[first:-1] for key in islice(found, _CHUNK)]
         except CLIENT_ERRORS as error:
             raise explain(error) from None
         if not chunk:
             return
-        yield [_text_of(key[first:-1], f"the key {key!r}") for key in chunk]
+        yield chunk
+
+
+def _scanned(connection: Connection, index: str) -> Iterator[list[bytes]]:
+    cursor: int | bytes = 0
+    while True:
+        (reply,) = exchange(connection, [("ZSCAN", index, int(cursor), "COUNT", _CHUNK)])
+        cursor, members = cast("tuple[int | bytes, list[tuple[bytes, float]]]", reply)
+        if members:
+            yield [member for member, _ in members]
+        if int(cursor) == 0:
+            return
 
 
 def _text_of(customer_id: bytes, place: str) -> str:

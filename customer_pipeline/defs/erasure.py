@@ -23,7 +23,7 @@ class ErasureConfig(dg.Config):
     )
 
 
-@dg.op(description="Removes the customer from cache, index and landing store, until nothing is found twice in a row.")
+@dg.op(description="Removes the customer from cache and landing store, until nothing is found twice in a row.")
 def erase_customer(
     context: dg.OpExecutionContext,
     config: ErasureConfig,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 from pydantic import Field
 
+from customer_pipeline.cache.changes import DEFAULT_CHANGES_KEPT
 from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
@@ -33,6 +34,9 @@ class CacheResource(dg.ConfigurableResource[Publisher]):
 
     url: str = Field(description="URL of the Redis server or cluster.", json_schema_extra={"dagster__is_secret": True})
     prefix: str = Field(default="customer", description="What the cache's keys start with.")
+    changes_kept: int = Field(
+        default=DEFAULT_CHANGES_KEPT, description="Of how many changes the stream tells, about; older ones are dropped."
+    )
 
     @contextmanager
     def writer(self) -> Iterator[tuple[Publisher, Coverage]]:
@@ -40,7 +44,7 @@ class CacheResource(dg.ConfigurableResource[Publisher]):
         connection = connect(self.url)
         try:
             keys = CacheKeys(self.prefix)
-            yield Publisher(connection, keys=keys), Coverage(connection, keys=keys, start=settings.start)
+            yield self._publisher(connection), Coverage(connection, keys=keys, start=settings.start)
         finally:
             connection.close()
 
@@ -71,7 +75,7 @@ class CacheResource(dg.ConfigurableResource[Publisher]):
             keys = CacheKeys(self.prefix)
             yield CacheLoader(
                 landing=landing,
-                publisher=Publisher(connection, keys=keys),
+                publisher=self._publisher(connection),
                 coverage=Coverage(connection, keys=keys, start=settings.start),
                 loads=Loads(connection, keys=keys),
                 start=settings.start,
@@ -91,10 +95,13 @@ class CacheResource(dg.ConfigurableResource[Publisher]):
         connection = connect(self.url)
         try:
             keys = CacheKeys(self.prefix)
-            publisher = None if check_only else Publisher(connection, keys=keys)
+            publisher = None if check_only else self._publisher(connection)
             yield Comparison(connection, keys=keys, publisher=publisher, due=due)
         finally:
             connection.close()
+
+    def _publisher(self, connection: Connection) -> Publisher:
+        return Publisher(connection, keys=CacheKeys(self.prefix), changes_kept=self.changes_kept)
 
 
 class ProviderResource(dg.ConfigurableResource[ProviderClient]):

@@ -15,7 +15,8 @@ from datetime import timedelta
 
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.keys import CacheKeys
-from customer_pipeline.cache.removal import ids, mentions, remove
+from customer_pipeline.cache.removal import remove
+from customer_pipeline.cache.traces import ids, mentions
 from customer_pipeline.customers.identity import Identifier
 from customer_pipeline.customers.mapping import Mapping
 from customer_pipeline.erasure.landed import LandedRows
@@ -39,7 +40,7 @@ class Erased:
     """What an erasure found and removed.
 
     Attributes:
-        found: how many documents, tombstones, index entries and rows of each dataset.
+        found: how many documents, tombstones, index entries, changes in the stream and rows of each dataset.
         files: how many files were rewritten.
         temporaries: how many temporary files of dead processes were discarded.
         mentions: rows of other customers whose records mention the id; they stay.
@@ -176,7 +177,12 @@ class Erasure:
         if self._target.id is None:
             return Counter()
         removed = remove(connection, self._target.id, keys=keys)
-        return +Counter(documents=removed.documents, tombstones=removed.tombstones, index_entries=removed.index_entries)
+        return +Counter(
+            documents=removed.documents,
+            tombstones=removed.tombstones,
+            index_entries=removed.index_entries,
+            changes=removed.changes,
+        )
 
     def _wait_for(
         self,

@@ -5,7 +5,8 @@ that the others are published. What no trying mends is cut at once where it lies
 without a word: it may be too large. A window that fails alone, time and again, is given up: a person is told, and it is
 tried seldom from then on; where trying does not mend it, never. A refusal that may
 concern every window, such as that of the credentials, is held against a range only if it meets it again after a newer
-window was published. What a person canceled is asked for again, later each time.
+window was published; what is cut out of it begins anew, because the provider may have begun to refuse everything since.
+What a person canceled is asked for again, later each time.
 """
 
 from dataclasses import dataclass, field, replace
@@ -76,7 +77,7 @@ def judge(attempt: Attempt, run: HealRun, *, left: Window, now: datetime, newest
     if run.told and not run.permanent and not attempt.part and again.tries < TRIES_OF_A_RANGE:
         return Verdict([again])
     parts = cut(left, run.failed_window)
-    return Verdict([Attempt(windows=part, part=True, doubted=attempt.doubted) for part in parts])
+    return Verdict([Attempt(windows=part, part=True) for part in parts])
 
 
 def cut(windows: Window, failed: Window | None) -> list[Window]:

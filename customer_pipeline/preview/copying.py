@@ -25,8 +25,9 @@ class Copy:
         self._source = source
         self._target = target
         self._keys = keys
-        # Publication fails on an index of another type before it writes anything.
-        exchange(source, [("ZCARD", keys.by_updated_at)])
+        # Publication fails on an index or a stream of another type before it writes anything.
+        indexes = (keys.by_updated_at, *keys.by_value)
+        exchange(source, [*(("ZCARD", index) for index in indexes), ("XLEN", keys.changes)])
         self._bring_keys([keys.coverage])
 
     def bring(self, ids: list[str]) -> None:

@@ -6,7 +6,8 @@ from datetime import datetime
 from customer_pipeline.cache import stored
 from customer_pipeline.cache.codec import State, encode
 from customer_pipeline.cache.connection import Connection
-from customer_pipeline.cache.index import bring_in_step
+from customer_pipeline.cache.entries import Entry
+from customer_pipeline.cache.index import bring_in_step, drop
 from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.customers import schemas
@@ -14,6 +15,7 @@ from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.reconciliation.kinds import CLOCK_TOLERANCE, DIFFERENCES, Kind, is_untold, kind_of
 from customer_pipeline.reconciliation.report import Tally
 from customer_pipeline.reconciliation.seen import CustomersSeen
+from customer_pipeline.snapshot.hashing import HashedTexts
 from customer_pipeline.snapshot.walking import mended_by_repetition
 from customer_pipeline.steps import datasets, publication
 from customer_pipeline.timestamps import format_instant, now
@@ -32,6 +34,10 @@ class Comparison:
         keys: the names of its keys.
         publisher: publishes what is not the same; without it nothing is written.
         due: what changed before should be in the cache; what changed later is on its way.
+
+    Attributes:
+        tally: counts what was found.
+        differing: who was counted as a difference.
     """
 
     def __init__(self, connection: Connection, *, keys: CacheKeys, publisher: Publisher | None, due: datetime) -> None:
@@ -40,6 +46,7 @@ class Comparison:
         self.publisher = publisher
         self.due = due
         self.tally = Tally()
+        self.differing = HashedTexts()
         self._due = format_instant(due)
 
     def uncounted(self) -> "Comparison":
@@ -84,6 +91,7 @@ class Comparison:
         """
         news: list[State] = []
         misindexed: list[str] = []
+        differing: list[str] = []
         held_each = self._held(states)
         since, until = format_instant(started_at), format_instant(now() + CLOCK_TOLERANCE)
         for state, held in zip(states, held_each, strict=True):
@@ -91,8 +99,11 @@ class Comparison:
             self.tally.add(kind, state.id)
             if kind is Kind.MISINDEXED:
                 misindexed.append(state.id)
+            if kind in DIFFERENCES:
+                differing.append(state.id)
             if is_untold(state, held) or kind is Kind.AWAITED or kind in _PUBLISHED:
                 news.append(state)
+        self.differing.add(differing)
         self.publish(news)
         self.mend_index(misindexed)
 
@@ -108,12 +119,30 @@ class Comparison:
             )
 
     def mend_index(self, ids: Sequence[str]) -> None:
-        """Write into the index what the documents say, unless only checking."""
+        """Write into the indexes what the documents say, unless only checking."""
         if self.publisher is not None and ids:
             bring_in_step(self.connection, ids, keys=self.keys)
 
+    def announce(self, ids: Sequence[str]) -> None:
+        """Tell of the changes that killed processes have left untold, unless only checking."""
+        if self.publisher is not None:
+            self.publisher.announce(ids)
+
+    def drop_entries(self, entries: Sequence[Entry], *, index: str) -> None:
+        """Take those entries out of an index that the documents do not say, unless only checking."""
+        if self.publisher is not None:
+            drop(self.connection, entries, index=index, keys=self.keys)
+
+    def count_misindexed(self, ids: Sequence[str]) -> None:
+        """Count whom an index has wrongly, but nobody twice who differs."""
+        names = list(dict.fromkeys(ids))
+        new = [name for name, is_known in zip(names, self.differing.holds(names).tolist(), strict=True) if not is_known]
+        for customer_id in new:
+            self.tally.add(Kind.MISINDEXED, customer_id)
+        self.differing.add(new)
+
     def _held(self, states: Sequence[State]) -> list[stored.Stored]:
-        return stored.read(self.connection, [state.id for state in states], keys=self.keys)
+        return stored.read_beside(self.connection, states, keys=self.keys)
 
     def _kind(self, state: State, held: stored.Stored, *, since: str, until: str) -> Kind:
         kind = kind_of(state, held, since=since, until=until)

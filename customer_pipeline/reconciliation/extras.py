@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from customer_pipeline.cache import stored
+from customer_pipeline.cache.changes import unannounced
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.stored import Version, version_of, version_of_document
 from customer_pipeline.erasure.suppressions import Suppressions
 from customer_pipeline.reconciliation.comparison import Comparison
 from customer_pipeline.reconciliation.errors import TooManyExtras
-from customer_pipeline.reconciliation.kinds import CLOCK_TOLERANCE, Kind
+from customer_pipeline.reconciliation.kinds import CLOCK_TOLERANCE
 from customer_pipeline.reconciliation.seen import CustomersSeen
 from customer_pipeline.timestamps import (
     EARLIEST_PLAUSIBLE,
@@ -22,6 +24,8 @@ from customer_pipeline.timestamps import (
     now,
     parse_instant,
 )
+
+T = TypeVar("T")
 
 MAX_DELETED_SHARE = 0.01
 _ALWAYS_ALLOWED = 20
@@ -77,7 +81,7 @@ def find(walked: Walked, comparison: Comparison, *, share: float) -> list[Extra]
     """Return the customers whom the walk did not see although they were in the cache before it began; erased ones not.
 
     So are those whose document this pipeline cannot have written: it has no version, or one that lies in the future.
-    Index entries without a document are mended on the way.
+    Entries of the indexes that no document says are mended on the way, and changes announced that were left untold.
 
     Raises:
         TooManyExtras: if there are more than the provider is believed to have deleted.
@@ -85,18 +89,21 @@ def find(walked: Walked, comparison: Comparison, *, share: float) -> list[Extra]
     """
     indexed = stored.count(comparison.connection, keys=comparison.keys)
     cached = max(indexed, len(walked.seen))  # the index may be lost
-    most = allowed(cached, share=share)
     found: dict[str, Extra] = {}
     beyond = 0
     for extra in _unseen(walked, comparison):
+        most = allowed(max(cached, len(found) + 1), share=share)
         if len(found) < most or extra.id in found:
             found[extra.id] = extra
         else:
             beyond += 1
     _mend_orphans(walked, comparison)
+    _announce_rest(walked, comparison)
     if beyond:
         extra_count = min(len(found) + beyond, cached)  # the scan may have shown somebody twice
-        raise TooManyExtras(extra=extra_count, cached=cached, allowed=most, seen=len(walked.seen))
+        raise TooManyExtras(
+            extra=extra_count, cached=cached, allowed=allowed(cached, share=share), seen=len(walked.seen)
+        )
     return list(found.values())
 
 
@@ -125,12 +132,24 @@ def _foreign(ids: list[str], comparison: Comparison) -> Iterator[Extra]:
 
 
 def _mend_orphans(walked: Walked, comparison: Comparison) -> None:
-    for chunk in stored.scan_index(comparison.connection, keys=comparison.keys):
+    connection, keys = comparison.connection, comparison.keys
+    for chunk in stored.scan_index(connection, keys=keys):
         unread = [name for name, version in _versions(chunk, walked, comparison) if version is None]
         orphans = [name for name, held in zip(unread, _read(unread, comparison), strict=True) if held.document is None]
-        for customer_id in orphans:
-            comparison.tally.add(Kind.MISINDEXED, customer_id)
+        comparison.count_misindexed(orphans)
         comparison.mend_index(orphans)
+    # Here everybody's: one whom the walk saw may be there under an earlier value, or somebody else's, too.
+    for index in keys.by_value:
+        for entries in stored.scan_entries(connection, index):
+            erased = walked.suppressions.holds([entry.name for entry in entries])
+            wrong = stored.false_entries(connection, _others(entries, erased), index=index, keys=keys)
+            comparison.count_misindexed([entry.name for entry in wrong])
+            comparison.drop_entries(wrong, index=index)
+
+
+def _announce_rest(walked: Walked, comparison: Comparison) -> None:
+    for chunk in unannounced(comparison.connection, keys=comparison.keys):
+        comparison.announce(_others(chunk, walked.suppressions.holds(chunk)))
 
 
 def _versions(ids: list[str], walked: Walked, comparison: Comparison) -> Iterator[tuple[str, Version | None]]:
@@ -144,5 +163,5 @@ def _read(ids: list[str], comparison: Comparison) -> list[stored.Stored]:
     return stored.read(comparison.connection, ids, keys=comparison.keys)
 
 
-def _others(ids: list[str], held: npt.NDArray[np.bool_]) -> list[str]:
-    return [name for name, is_held in zip(ids, held.tolist(), strict=True) if not is_held]
+def _others(every: list[T], held: npt.NDArray[np.bool_]) -> list[T]:
+    return [one for one, is_held in zip(every, held.tolist(), strict=True) if not is_held]

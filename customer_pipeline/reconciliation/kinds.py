@@ -22,7 +22,7 @@ class Kind(StrEnum):
         MISSING: not in the cache.
         STALE: in the cache as it was earlier.
         DIFFERENT: in the cache with other content of the same time.
-        MISINDEXED: in the cache, but the index says otherwise.
+        MISINDEXED: in the cache, but an index says otherwise.
         EXTRA: in the cache and not at the provider.
         MISSED_BY_WALK: not in the walk, but there when the provider was asked again.
         NOT_LOOKED_UP: not in the walk, and the provider cannot be asked for it by its id; it stays in the cache.
@@ -63,7 +63,8 @@ def kind_of(state: State, stored: Stored, *, since: str, until: str) -> Kind:
         if known is None:
             return Kind.DIFFERENT
         if known.updated_at == own.updated_at and _is_same(state, stored.document):
-            return Kind.AGREES if stored.score == state.updated_ms else Kind.MISINDEXED
+            is_indexed = stored.score == state.updated_ms and stored.is_found
+            return Kind.AGREES if is_indexed else Kind.MISINDEXED
         return _by_version(own, known, since=since, until=until)
     if state.document is None:
         return Kind.AGREES if stored.score is None else Kind.MISINDEXED

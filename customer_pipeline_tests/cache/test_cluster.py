@@ -1,6 +1,8 @@
 """What only a cluster has: slots that move, nodes that are lost, and an index apart from its documents."""
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -8,6 +10,7 @@ import pytest
 import redis
 from redis.crc import key_slot
 
+from customer_pipeline.cache import exchange as exchanging
 from customer_pipeline.cache import index
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
@@ -15,7 +18,7 @@ from customer_pipeline.cache.errors import CacheRejected, CacheUnavailable
 from customer_pipeline.cache.exchange import Command, exchange
 from customer_pipeline.cache.publisher import Outcomes, Publisher
 from customer_pipeline_tests.cache.conftest import ValkeyCluster
-from customer_pipeline_tests.cache.states import KEYS, contents, deletion, expected, live
+from customer_pipeline_tests.cache.states import KEYS, contents, customer, deletion, expected, live, told
 from customer_pipeline_tests.servers import wait_until
 
 
@@ -196,3 +199,45 @@ def test_what_a_killed_process_left_undone_in_the_index_a_replay_does(cluster: r
     stale = live("d", 4, 1)
     assert publisher.publish([*states[:3], stale]) == Outcomes(unchanged=3, stale=1)
     assert contents(cluster) == expected([*states, stale])
+
+
+class Killed(Exception):  # noqa: N818
+    pass
+
+
+class KilledBefore:
+    """The exchange with the servers, of a process that is killed before the round trip of that number."""
+
+    def __init__(self, replies: Callable[..., list[object]], number: int) -> None:
+        self.replies = replies
+        self.left = number
+
+    def __call__(self, connection: Connection, commands: Sequence[Command]) -> list[object]:
+        self.left -= 1
+        if self.left < 0:
+            raise Killed
+        return self.replies(connection, commands)
+
+
+def test_a_process_that_is_killed_before_any_of_its_round_trips_is_made_up_for_by_a_replay(
+    valkey_cluster: ValkeyCluster, cluster: redis.RedisCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [
+        customer("a", 1, email="a@b.c", phone="+1"),
+        customer("b", 1, email="a@b.c"),
+        customer("c", 1, email="c@b.c"),
+    ]
+    after = [customer("a", 2, email="c@b.c"), deletion("b", 2, 1), customer("c", 2, phone="+2"), customer("d", 1)]
+    for number in itertools.count():
+        valkey_cluster.flush()
+        Publisher(cluster).publish(before)
+        killed = KilledBefore(exchanging._replies, number)
+        with monkeypatch.context() as patch, contextlib.suppress(Killed):
+            patch.setattr(exchanging, "_replies", killed)
+            Publisher(cluster).publish(after)
+        if killed.left >= 0:
+            break
+        Publisher(cluster).publish(after)
+        assert contents(cluster) == expected(after), number
+        assert {(one.id, one.version) for one in told(cluster)} >= {(state.id, state.version) for state in after}
+    assert number > 10

@@ -19,7 +19,7 @@ from customer_pipeline.cache.errors import CacheError, CacheRejected, CacheUnava
 from customer_pipeline.cache.publisher import Outcomes, Publisher
 from customer_pipeline_tests.cache.conftest import ValkeyCluster
 from customer_pipeline_tests.cache.proxy import CuttingProxy
-from customer_pipeline_tests.cache.states import live
+from customer_pipeline_tests.cache.states import KEYS, live
 from customer_pipeline_tests.servers import ValkeyServer, free_port
 
 PASSWORD = "s3cr3t/p@ss:word#?"
@@ -76,7 +76,7 @@ def test_the_database_is_that_of_the_url(valkey: ValkeyServer) -> None:
     with valkey.client() as client:
         assert client.dbsize() == 0
         client.select(3)
-        assert client.dbsize() == 2
+        assert client.exists(KEYS.document("a"), KEYS.by_updated_at) == 2
         client.flushall()
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -20,7 +21,7 @@ from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline_tests.cache.conftest import ValkeyCluster
 from customer_pipeline_tests.cache.proxy import CuttingProxy, Loss
 from customer_pipeline_tests.cache.publishing_process import PROCESSES, part, publish_part
-from customer_pipeline_tests.cache.states import contents, deletion, expected, live
+from customer_pipeline_tests.cache.states import contents, deletion, expected, live, newest, told
 from customer_pipeline_tests.servers import ValkeyServer, wait_until
 
 PUBLISHERS = 3
@@ -45,6 +46,7 @@ class Publications(RuleBasedStateMachine):
     def __init__(self, connections: list[Connection], observer: Connection) -> None:
         super().__init__()
         self.observer = observer
+        self.is_cluster = isinstance(observer, redis.RedisCluster)
         self.publishers = [
             Publisher(connection, batch_size=size) for connection, size in zip(connections, BATCH_SIZES, strict=True)
         ]
@@ -52,6 +54,7 @@ class Publications(RuleBasedStateMachine):
         self.failed: list[list[Point]] = []
         self.revision = 0
         self.faulty = False
+        self.changes: Counter[str] = Counter()
         self.erase()
 
     def erase(self) -> None:
@@ -68,6 +71,7 @@ class Publications(RuleBasedStateMachine):
             self.failed.append(sequence)
         else:
             assert outcomes.total == len(states)
+            self.changes.update(changed=outcomes.applied, deleted=outcomes.deleted)
 
     def send_at_once(self, sequences: list[list[Point]]) -> None:
         with ThreadPoolExecutor(PUBLISHERS) as pool:
@@ -106,14 +110,32 @@ class Publications(RuleBasedStateMachine):
         if not self.failed:
             assert contents(self.observer) == expected(state_at(point, self.revision) for point in self.history)
 
+    @invariant()
+    def the_stream_tells_of_the_newest_states(self) -> None:
+        """On one server of exactly as many changes as there were, unless replies were lost."""
+        if self.failed:
+            return
+        said = told(self.observer)
+        kinds = Counter(one.kind for one in said)
+        assert kinds >= self.changes if self.faulty or self.is_cluster else kinds == +self.changes
+        ought = newest(state_at(point, self.revision) for point in self.history)
+        # A state that is only seen again, later, is no change.
+        of_each = {(one.id, one.kind, one.version.partition("/")[0]) for one in said}
+        assert of_each >= {
+            (name, "deleted" if state.document is None else "changed", state.version.partition("/")[0])
+            for name, state in ought.items()
+        }
+
     def make_good(self) -> None:
         """End the faults."""
 
     def teardown(self) -> None:
         self.make_good()
-        self.faulty = False
+        had_faults, self.faulty = self.faulty, False
         self.publish_what_failed(0)
         self.the_cache_holds_the_newest_states()
+        self.faulty = had_faults
+        self.the_stream_tells_of_the_newest_states()
 
 
 class PublicationsWithFaults(Publications):

@@ -10,7 +10,17 @@ from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.errors import CacheRejected
 from customer_pipeline.cache.publisher import Outcomes, Publisher
-from customer_pipeline_tests.cache.states import KEYS, Contents, contents, deletion, expected, instant, live, version
+from customer_pipeline_tests.cache.states import (
+    KEYS,
+    Contents,
+    contents,
+    deletion,
+    expected,
+    instant,
+    live,
+    told,
+    version,
+)
 
 Outcome = Literal["applied", "unchanged", "stale", "deleted"]
 
@@ -162,6 +172,21 @@ def test_a_document_key_of_another_type_is_an_error_that_names_the_pattern(eithe
     assert either.hgetall(KEYS.document("a")) == {b"name": b"Ada"}
     assert not either.exists(KEYS.tombstone("a"))
     assert not either.exists(KEYS.by_updated_at)
+
+
+def test_one_document_key_of_another_type_keeps_no_other_customer_of_the_batch_back(connection: Connection) -> None:
+    before = [live("b", 1, 1), deletion("c", 1, 1), deletion("d", 1, 1)]
+    Publisher(connection).publish(before)
+    connection.hset(KEYS.document("a"), mapping={"name": "Ada"})
+    connection.hset(KEYS.document("d"), mapping={"name": "Dan"})
+    after = [live("b", 2, 1, "other"), live("c", 2, 1), live("e", 2, 1)]
+    with pytest.raises(CacheRejected, match="holds a value of another type"):
+        Publisher(connection).publish([live("a", 2, 1), *after, live("d", 2, 1)])
+    assert {one.id for one in told(connection)[len(before) :]} == {"b", "c", "e"}
+    assert connection.hgetall(KEYS.document("a")) == {b"name": b"Ada"}
+    assert connection.hgetall(KEYS.document("d")) == {b"name": b"Dan"}
+    connection.delete(KEYS.document("a"), KEYS.document("d"))
+    assert contents(connection) == expected([*after, deletion("d", 1, 1)])
 
 
 def test_a_tombstone_key_of_another_type_is_an_error_that_names_the_pattern(either: Connection) -> None:

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
@@ -61,7 +62,15 @@ def test_states_are_taken_as_they_are_published_not_all_at_once(connection: Conn
 def test_another_prefix_keeps_apart(either: Connection) -> None:
     Publisher(either, keys=CacheKeys("kunde")).publish([live("a", 1, 1), deletion("b", 1, 1)])
     assert not contents(either).values
-    assert sorted(either.scan_iter()) == [b"kunde:{a}", b"kunde:{b}:tombstone", b"kundes:by_updated_at"]
+    names = [
+        "kunde:{a}",
+        "kunde:{b}:tombstone",
+        *("kundes:" + name for name in ("by_email", "by_phone", "by_updated_at")),
+    ]
+    names += ["kundes:changes", "kundes:indexed"]
+    if isinstance(either, redis.RedisCluster):
+        names += [f"kundes:register:{{kundes:{name}}}" for name in ("by_email", "by_phone")]
+    assert sorted(either.scan_iter()) == [name.encode() for name in names]
 
 
 def test_the_script_is_sent_again_when_the_server_forgot_it(either: Connection) -> None:

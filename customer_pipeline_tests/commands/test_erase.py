@@ -72,7 +72,7 @@ def test_an_erasure_is_done_proven_and_audited_without_naming_the_customer(
     assert lines[0] == f"{hash_} is suppressed from now on, by officer@desk"
     assert "does not answer: the connection is refused or was lost; the customer is erased by this process" in lines[1]
     assert lines[2].startswith(
-        "removed here: 2 customers, 1 documents, 1 index_entries, 2 quarantined_customers, 6 raw"
+        "removed here: 2 changes, 2 customers, 1 documents, 3 index_entries, 2 quarantined_customers, 6 raw"
     )
     assert lines[3] == "1 records of other customers mention the id; they stay"
     assert lines[4] == f"no trace of {hash_} is left in cache, landing store, Dagster's storage and compute logs"
@@ -186,7 +186,7 @@ def test_a_run_that_does_not_begin_leaves_the_queue_and_the_customer_is_erased_h
 
     said = capsys.readouterr().out
     assert "seconds: does the daemon run? `customer-pipeline status` tells; this process goes on" in said
-    assert "removed here: 2 customers" in said
+    assert "removed here: 2 changes, 2 customers" in said
     assert ("the run stays in the queue (terminateRun: begun)" in said) is stays
     assert sum("terminateRun" in query for query in webserver.asked) == 1
     assert world.traces() == []

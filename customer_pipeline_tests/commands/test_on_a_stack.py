@@ -329,5 +329,11 @@ def test_an_erasure_is_done_by_the_job_and_proven_by_the_command(stack: Stack) -
     with stack.life.cache() as client:
         assert not client.exists(f"customer:{{{name}}}", f"customer:{{{name}}}:tombstone")
         assert client.zscore("customers:by_updated_at", name) is None
+        entries = [*client.zrange("customers:by_email", 0, -1), *client.zrange("customers:by_phone", 0, -1)]
+        assert entries
+        assert not [entry for entry in entries if entry.endswith(f"\n{name}".encode())]
+        changed = {fields[b"id"] for _, fields in client.xrange("customers:changes")}
+        assert changed
+        assert name.encode() not in changed
     home = Home(stack.life.home)
     assert leaks([name], [home.dagster, home.logs], but={"provider.log"}, free_pages=False) == []

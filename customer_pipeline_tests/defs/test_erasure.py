@@ -65,7 +65,9 @@ def test_an_erased_customer_does_not_come_back_by_replay_or_from_the_provider_un
     assert result.success
     counts = metadata(result)
     assert counts["hash"] == hash_
-    assert (counts["removed_documents"], counts["removed_index_entries"]) == (1, 1)
+    assert counts["removed_documents"] == 1
+    assert 1 <= int(str(counts["removed_index_entries"])) <= 3
+    assert int(str(counts["removed_changes"])) >= 1
     assert int(str(counts["removed_raw_customers"])) >= 1
     assert cached(valkey) == others
     assert Ledger(deployment.landing.notes).states() == {hash_: ledger.State.ERASED}

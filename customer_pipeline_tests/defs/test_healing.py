@@ -263,6 +263,14 @@ def test_a_poison_window_is_isolated_given_up_and_named_and_the_rest_is_healed(
     assert healer.requested == [healer.range(8, 11), poison, healer.range(4, 7)]
     assert [result.success for result in healer.run()] == [True, False, True]
 
+    # So it may again, since the range was cut.
+    told = healer.evaluate(later=timedelta(seconds=30))
+    assert told == "1 window refused, asked once more after the next window is published"
+    healer.publish(Window(newest + WINDOW_LENGTH, newest + 2 * WINDOW_LENGTH))
+    healer.evaluate(later=WINDOW_LENGTH)
+    assert healer.requested == [poison]
+    healer.run()
+
     told = healer.evaluate(later=timedelta(seconds=30))
     assert told == (
         f"given up: {poison.key}; needs a person: read the runs' failures, correct the cause, and materialize these "

@@ -126,7 +126,7 @@ def test_nothing_that_a_reader_reads_expires_and_an_outage_is_told(
         told = orjson.loads(client.get("customers:freshness"))
         keys = [
             *client.scan_iter("customer:*"),
-            b"customers:by_updated_at",
+            *(b"customers:" + name for name in (b"by_updated_at", b"by_email", b"by_phone", b"changes")),
             b"customers:coverage",
             b"customers:freshness",
         ]

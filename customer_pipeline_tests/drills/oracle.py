@@ -77,9 +77,32 @@ def differences(stack: Stack, *, until: datetime) -> list[str]:
         for id_ in sorted(ought.keys() & is_.keys())
         if is_[id_] != ought[id_]
     ]
+    return lines + misindexed(stack, is_)
+
+
+def misindexed(stack: Stack, documents: Mapping[str, Document]) -> list[str]:
+    """Return one line for every customer of whom an index or the stream's end says otherwise than the document."""
     with stack.redis() as client:
-        index = {member.decode() for member in client.zrange("customers:by_updated_at", 0, -1)}
-    return lines + [f"{id_}: index and documents differ" for id_ in sorted(index ^ is_.keys())]
+        listed = {member.decode() for member in client.zrange("customers:by_updated_at", 0, -1)}
+        entries = {name: client.zrange(f"customers:by_{name}", 0, -1) for name in ("email", "phone")}
+        changes = client.xrange("customers:changes")
+    lines = [f"{id_}: index and documents differ" for id_ in sorted(listed ^ documents.keys())]
+    for name, found in entries.items():
+        is_ = {tuple(entry.decode().split("\n")) for entry in found}
+        ought = {(_text(document[name]), id_) for id_, document in documents.items() if document[name] is not None}
+        lines += [f"{entry[-1]}: index by {name} and documents differ" for entry in sorted(is_ ^ ought)]
+    newest = {fields[b"id"].decode(): fields[b"kind"] for _, fields in changes}
+    if documents and not changes:
+        lines.append("the stream is empty")
+    return lines + [
+        f"{id_}: the stream's newest change is {kind.decode()}"
+        for id_, kind in sorted(newest.items())
+        if kind != (b"changed" if id_ in documents else b"deleted")
+    ]
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)[1:-1]
 
 
 def not_green(stack: Stack, windows: Iterable[Window]) -> dict[str, list[Window]]:

@@ -59,9 +59,13 @@ def test_an_erased_customer_is_nowhere_and_everybody_else_is_as_before(
     assert {name: place.files()[name] for name in untouched} == {name: files[name] for name in untouched}
     assert world.cache().values == {key: value for key, value in cache.values.items() if f"{{{VICTIM}}}" not in key}
     assert world.cache().index == {name: score for name, score in cache.index.items() if name != VICTIM}
+    for index in ("by_email", "by_phone"):
+        assert getattr(world.cache(), index) == {entry for entry in getattr(cache, index) if entry[0] != VICTIM}
+        assert VICTIM in {name for name, _ in getattr(cache, index)}
     assert erased.found == {
         "documents": 1,
-        "index_entries": 1,
+        "index_entries": 3,
+        "changes": 2,
         "raw_customers": 6,
         "customers": 2,
         "quarantined_customers": 2,
@@ -72,10 +76,10 @@ def test_an_erased_customer_is_nowhere_and_everybody_else_is_as_before(
 @pytest.mark.parametrize("name", ["{3F2504E0-4F89-11D3-9A0C-0305E82C3301}", "a}", "a}}", "x}:tombstone"])
 def test_an_id_with_braces_is_found_by_its_hash_alone(world: World, name: str) -> None:
     Publisher(world.connection, keys=KEYS).publish([live(name, 1, 1)])
-    assert world.erase(world.enter(name)).found == {"documents": 1, "index_entries": 1}
+    assert world.erase(world.enter(name)).found == {"documents": 1, "index_entries": 3, "changes": 1}
 
     Publisher(world.connection, keys=KEYS).publish([deletion(name, 2, 2)])
-    assert world.erase(world.enter(name)).found == {"tombstones": 1}
+    assert world.erase(world.enter(name)).found == {"tombstones": 1, "changes": 1}
     assert world.cache().values == {}
 
 
@@ -124,8 +128,26 @@ def test_a_tombstone_goes_too(world: World) -> None:
 
     erased = world.erase(world.enter())
 
-    assert erased.found == {"tombstones": 1}
+    assert erased.found == {"tombstones": 1, "changes": 1}
     assert list(world.cache().values) == ["customer:{cus_a}"]
+
+
+def test_what_stands_in_one_index_or_the_stream_alone_is_found_by_the_hash(world: World) -> None:
+    left: dict[str, Callable[[str], object]] = {
+        KEYS.by_email: lambda key: world.connection.zadd(key, {f"an.older@address.example\n{VICTIM}": 0}),
+        KEYS.by_phone: lambda key: world.connection.zadd(key, {f"+1\n{VICTIM}": 0}),
+        KEYS.changes: lambda key: world.connection.xadd(key, {"id": VICTIM, "version": "v", "kind": "changed"}),
+    }
+    for number, (key, leave) in enumerate(left.items()):
+        leave(key)
+        assert world.traces()
+
+        erased = world.erase(world.enter())
+
+        assert world.traces() == [], key
+        assert erased.found.total() == 1
+        assert erased.passes == 3
+        assert world.stores.ledger.lift(VICTIM, by="officer@desk"), number
 
 
 def test_an_erasure_that_is_lifted_lets_the_customer_come_back(world: World) -> None:

@@ -19,7 +19,7 @@ from customer_pipeline.landing.store import LandingStore
 from customer_pipeline.provider.profile import Profile
 from customer_pipeline.steps import datasets, normalization, publication
 from customer_pipeline.windows import WINDOW_LENGTH, Window
-from customer_pipeline_tests.cache.states import KEYS, Contents, contents
+from customer_pipeline_tests.cache.states import KEYS, Contents, contents, told
 from customer_pipeline_tests.landing.conftest import Place
 
 VICTIM = "cus_victim"
@@ -27,6 +27,8 @@ WINDOWS = [
     Window(start, start + WINDOW_LENGTH)
     for start in (Window.from_key("2026-11-23T1450Z").start + number * WINDOW_LENGTH for number in range(3))
 ]
+# Several share it.
+FOUND_BY = {"email": "shared@example.com", "phone": "+41446681801"}
 AS_OF = WINDOWS[0].start + timedelta(minutes=7)
 PROFILE = Profile.model_validate(
     {
@@ -34,7 +36,7 @@ PROFILE = Profile.model_validate(
         "base_url": "http://127.0.0.1:9",
         "list": {"path": "/customers"},
         "pagination": {"style": "page_number"},
-        "fields": {"id": "id", "updated_at": "at", "status": "status"},
+        "fields": {"id": "id", "updated_at": "at", "status": "status", "email": "email", "phone": "phone"},
         "deleted": {"path": "gone"},
     }
 )
@@ -89,15 +91,15 @@ class World:
             [
                 record("cus_a", 1, status="old"),
                 record(VICTIM, 1, status="first"),
-                record(VICTIM, 2, status="second"),
-                record("cus_b", 2, referred_by=VICTIM),
+                record(VICTIM, 2, status="second", email="first@example.com", phone="+41446681800"),
+                record("cus_b", 2, referred_by=VICTIM, email="b@example.com"),
                 record(VICTIM, -(10**8), status="of no plausible time"),
                 f'{{"id": "{VICTIM}", "status": "cut o',
                 '{"id": "cus_c", "status": "cut o',
             ],
         )
-        self.land(WINDOWS[1], [record("cus_a", 11, status="new"), record(f"{VICTIM}_2", 12)])
-        self.land(WINDOWS[2], [record("cus_b", 21, gone=True), record(VICTIM, 22, status="third")])
+        self.land(WINDOWS[1], [record("cus_a", 11, status="new", **FOUND_BY), record(f"{VICTIM}_2", 12, **FOUND_BY)])
+        self.land(WINDOWS[2], [record("cus_b", 21, gone=True), record(VICTIM, 22, status="third", **FOUND_BY)])
         for window in WINDOWS:
             self.process(window)
         part = Window(WINDOWS[0].start, AS_OF)
@@ -139,7 +141,10 @@ class World:
 
     def traces(self, name: str = VICTIM) -> list[str]:
         """Where the customer still is, told without the code under test."""
-        found = [key for key in self.cache().values if f"{{{name}}}" in key] + [name] * (name in self.cache().index)
+        cache = self.cache()
+        found = [key for key in cache.values if f"{{{name}}}" in key] + [name] * (name in cache.index)
+        found += [value.decode() for whose, value in cache.by_email | cache.by_phone if whose == name]
+        found += [one.version for one in told(self.connection) if one.id == name]
         for file, rows in self.rows().items():
             found += [file for row in rows if _is_of(row, name)]
         found += [file for file in self.place.files() if file.startswith("_incomplete/")]

@@ -249,7 +249,25 @@ def test_a_refusal_that_may_concern_every_window_counts_once_a_newer_window_was_
     assert one.runs[1].request.reason == (
         "gap 2026-11-01T1500Z..1620Z, once more: a newer window was published since it was refused"
     )
+    assert one.missing == {93}
+    assert one.given_up == set()
+
+    one.steps(20)
+    assert one.requested[5:] == [windows(93)]
     assert one.missing == one.given_up == {93}
+
+
+def test_what_is_cut_out_of_a_refused_range_is_not_given_up_by_a_refusal_of_everything_that_follows() -> None:
+    one = world(120, windows(96, 24), seconds=10)
+    one.poison[24] = Poison(permanent=True, named=False, local=False)
+    one.steps(27)
+    one.rejecting = True
+    one.steps(23)
+    one.rejecting = False
+    assert one.given_up == set()
+
+    one.steps(200)
+    assert one.missing == one.given_up == {24}
 
 
 def test_a_window_that_fails_for_good_is_given_up_at_once() -> None:
@@ -371,9 +389,11 @@ def test_one_poison_window_costs_few_runs(
         one.step()
 
     assert one.missing == one.given_up == {poison}
-    halves = 3 if named else 2 * (length - 1).bit_length()
-    last_tries = 1 if permanent else 4
-    assert len(one.runs) <= (1 + (not local) if permanent else 3) + halves + last_tries
+    cuts = 1 if named else (length - 1).bit_length()
+    parts = 3 if named else 2 * cuts
+    last_tries = 0 if permanent else 4
+    asked_once_more = 1 + cuts if permanent and not local else 0
+    assert len(one.runs) <= (1 if permanent else 3) + parts + asked_once_more + last_tries
 
 
 def test_the_memory_of_half_a_year_in_which_everything_fails_stays_small() -> None:

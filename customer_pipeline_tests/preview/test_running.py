@@ -189,6 +189,17 @@ def test_what_cannot_be_previewed_is_an_error_of_its_own_kind(house: House, valk
         house.preview([FIRST])
 
 
+@pytest.mark.parametrize("key", ["by_updated_at", "by_email", "by_phone", "changes"])
+def test_an_index_or_a_stream_of_another_type_is_what_the_publication_would_meet(
+    house: House, valkey: ValkeyServer, key: str
+) -> None:
+    house.land(FIRST, [record("a", 1)])
+    with valkey.client() as client:
+        client.set(f"customers:{key}", "of somebody else")
+    with pytest.raises(CacheRejected, match="another type"):
+        house.preview([FIRST])
+
+
 def test_a_preview_of_no_window_says_so(house: House) -> None:
     report = house.preview([])
 

@@ -1,6 +1,6 @@
 """A real provider, a real cache and a real landing store, and what must hold between them in the end."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +26,7 @@ from customer_pipeline.reconciliation.reconciling import FullWalk, reconcile
 from customer_pipeline.reconciliation.report import Reconciliation
 from customer_pipeline.steps import datasets, ingestion, normalization
 from customer_pipeline.windows import Window
+from customer_pipeline_tests.cache.states import members
 from customer_pipeline_tests.sandbox.running import RunningSandbox
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
@@ -36,6 +37,12 @@ def profile_of(**changes: Any) -> Profile:
     """The sandbox's profile; every request is tried once."""
     content = load_profile("sandbox").model_dump(by_alias=True, exclude_unset=True)
     return Profile.model_validate({**content, "retry": {"attempts": 1}, "limits": {}, **changes})
+
+
+def entries(documents: Mapping[str, bytes], member: str) -> set[bytes]:
+    """The entries that an index must have, told by parsing the documents."""
+    values = {name: orjson.loads(document).get(member) for name, document in documents.items()}
+    return {orjson.dumps(value)[1:-1] + b"\n" + name.encode() for name, value in values.items() if value is not None}
 
 
 class Scene:
@@ -131,7 +138,7 @@ class Scene:
         return {name: content_of(state.document) for name, state in self.states().items() if state.document}
 
     def cached(self) -> dict[str, bytes]:
-        """What the cache holds of each customer, without the version; the index has to say the same."""
+        """What the cache holds of each customer, without the version; the indexes have to say the same."""
         found = {}
         for raw in self.connection.scan_iter(match="customer:*", count=1000):
             key = cast("bytes", raw)
@@ -142,6 +149,10 @@ class Scene:
         assert {name.decode(): score for name, score in scored} == {
             name: timestamps.epoch_milliseconds(timestamps.parse_instant(text)) for name, text in updated.items()
         }
+        by_email, by_phone = (members(self.connection, index) for index in KEYS.by_value)
+        documents = {name: b"{" + text.removeprefix(b'",') for name, text in found.items()}
+        assert {*by_email} == entries(documents, "email")
+        assert {*by_phone} == entries(documents, "phone")
         return found
 
     def tombstone(self, customer_id: str) -> str:

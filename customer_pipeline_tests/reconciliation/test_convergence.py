@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.sandbox.world import Settings
+from customer_pipeline_tests.cache.states import members
 from customer_pipeline_tests.reconciliation.scenes import KEYS, Scene, profile_of
 from customer_pipeline_tests.sandbox.running import RunningSandbox
 from customer_pipeline_tests.servers import ValkeyServer
@@ -16,7 +17,18 @@ from customer_pipeline_tests.servers import ValkeyServer
 NAMES = ["a", "b/c", "d e", "ü", "{f}", "g"]
 
 AT_PROVIDER = st.sampled_from(["live", "edited", "tombstone", "vanished", "vanished and back", "never there"])
-IN_CACHE = st.sampled_from(["first state", "last state", "nothing", "wrong content", "no index", "tombstone lost"])
+IN_CACHE = st.sampled_from(
+    [
+        "first state",
+        "last state",
+        "nothing",
+        "wrong content",
+        "other address",
+        "no index",
+        "false entries",
+        "tombstone lost",
+    ]
+)
 WORLDS = st.fixed_dictionaries({name: st.tuples(AT_PROVIDER, IN_CACHE) for name in NAMES})
 
 
@@ -32,7 +44,7 @@ def populate(scene: Scene, world: dict[str, tuple[str, str]]) -> None:
         scene.delete(name, hard=True)
     for name, (at_provider, _) in world.items():
         if at_provider != "never there":
-            scene.create(name, status="first")
+            scene.create(name, status="first", contact={"email": f"{len(name)}@example.com", "phone": "+41446681800"})
     scene.publisher.publish(scene.states().values())
     for name, (at_provider, _) in world.items():
         change(scene, name, at_provider)
@@ -45,7 +57,7 @@ def populate(scene: Scene, world: dict[str, tuple[str, str]]) -> None:
 
 def change(scene: Scene, name: str, to: str) -> None:
     if to == "edited":
-        scene.edit(name, status="edited")
+        scene.edit(name, status="edited", contact={"email": "edited@example.com"})
     if to in {"tombstone", "vanished", "vanished and back"}:
         scene.delete(name, hard=to != "tombstone")
     if to == "vanished and back":
@@ -58,6 +70,13 @@ def spoil(scene: Scene, name: str, how: str) -> None:
         cache.delete(KEYS.document(name))
     if how in {"nothing", "no index"}:
         cache.zrem(KEYS.by_updated_at, name)
+        for index in KEYS.by_value:
+            cache.zrem(index, "", *(entry for entry in members(cache, index) if entry.endswith(b"\n" + name.encode())))
+    if how == "false entries":
+        cache.zadd(KEYS.by_email, {f"false@example.com\n{name}": 0})
+        cache.zadd(KEYS.by_phone, {f"+1\n{name}": 0})
+    if how == "other address" and isinstance(text := cache.get(KEYS.document(name)), bytes):
+        cache.set(KEYS.document(name), text.replace(b"@example.com", b"@example.org"))
     if how == "wrong content" and isinstance(text := cache.get(KEYS.document(name)), bytes):
         cache.set(KEYS.document(name), text.replace(b'"status":"', b'"status":"un'))
     if how == "tombstone lost":
@@ -66,6 +85,10 @@ def spoil(scene: Scene, name: str, how: str) -> None:
 
 @pytest.mark.parametrize("lookup", [True, False])
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(  # fewer in the index than are extra
+    world=dict.fromkeys(NAMES[1:5], ("vanished", "no index"))
+    | dict.fromkeys((NAMES[0], NAMES[5]), ("live", "first state"))
+)
 @given(world=WORLDS)
 def test_after_a_reconciliation_the_cache_equals_the_provider(
     provider: RunningSandbox,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.publisher import Outcomes, Publisher
-from customer_pipeline.cache.stored import Stored, read
+from customer_pipeline.cache.stored import Stored, read_beside
 from customer_pipeline.reconciliation.kinds import Kind, is_untold, kind_of
 from customer_pipeline.timestamps import format_instant
 from customer_pipeline_tests.cache.states import KEYS, deletion, instant, live
@@ -43,6 +43,8 @@ def span(since: int, until: int) -> dict[str, str]:
         (live("a", 1, 5), held(live("a", 1, 3)), Kind.AGREES),
         (live("a", 1, 5), held(live("a", 1, 7)), Kind.AGREES),
         (live("a", 1, 5), held(live("a", 1, 5), indexed=False), Kind.MISINDEXED),
+        (live("a", 1, 5), held(live("a", 1, 5))._replace(is_found=False), Kind.MISINDEXED),
+        (live("a", 1, 5), held(live("a", 1, 7, "other"))._replace(is_found=False), Kind.AHEAD),
         (live("a", 1, 5), held(live("a", 0, 9)), Kind.STALE),
         (live("a", 1, 5), held(live("a", 2, 3)), Kind.OLDER_AT_PROVIDER),
         (live("a", 1, 5), held(live("a", 2, 4)), Kind.AHEAD),
@@ -108,7 +110,7 @@ def test_the_kind_foretells_what_the_guard_does(client: Connection, before: list
     client.delete(*(KEYS.document("a"), KEYS.tombstone("a"), KEYS.by_updated_at))
     publisher = Publisher(client, keys=KEYS)
     publisher.publish(before)
-    (stored,) = read(client, ["a"], keys=KEYS)
+    (stored,) = read_beside(client, [state], keys=KEYS)
     kind, untold = kind_of(state, stored, **span(1, 2)), is_untold(state, stored)
     outcome = publisher.publish([state])
     if state.document is None and stored.document is None:

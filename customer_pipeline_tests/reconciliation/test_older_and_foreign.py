@@ -32,7 +32,7 @@ def restore(scene: Scene, one: dict[str, Any]) -> None:
 
 def change(scene: Scene, name: str, how: str) -> None:
     if how == "edited":
-        scene.edit(name, status="edited")
+        scene.edit(name, status="edited", contact={"email": "newer@example.com", "phone": "+41446681802"})
     else:
         scene.delete(name, hard=False)
     scene.publisher.publish(scene.states().values())

@@ -1,16 +1,21 @@
 """A real provider and a real cache that differ in every way: afterwards they agree, and the report says how not."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
 import orjson
 import pytest
+import redis
 
+from benchmarks.before import Before
 from customer_pipeline import timestamps
+from customer_pipeline.cache import stored
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection, connect
+from customer_pipeline.cache.entries import Entry
+from customer_pipeline.cache.keys import CacheKeys
 from customer_pipeline.cache.publisher import Outcomes, Publisher
 from customer_pipeline.erasure.ledger import Ledger
 from customer_pipeline.provider.errors import ProviderMisbehaved, ProviderUnavailable
@@ -19,11 +24,13 @@ from customer_pipeline.reconciliation.kinds import Kind
 from customer_pipeline.reconciliation.report import Reconciliation
 from customer_pipeline.sandbox.world import Settings
 from customer_pipeline.steps import publication
+from customer_pipeline_tests.cache.states import told
 from customer_pipeline_tests.reconciliation.conftest import CUSTOMERS
 from customer_pipeline_tests.reconciliation.scenes import KEYS, Scene, profile_of
 from customer_pipeline_tests.sandbox.running import RunningSandbox
 from customer_pipeline_tests.servers import ValkeyServer
 
+FOUND_BY = ("email", "phone")
 NO_LOOKUP = profile_of(lookup=None)
 
 
@@ -69,6 +76,95 @@ def test_what_is_missing_stale_or_different_is_found_and_published(either_scene:
     assert report.outcomes.applied == 4
     assert scene.agrees()
     assert found(scene.reconcile(check_only=True)) == {"agrees": CUSTOMERS + 1}
+
+
+def test_what_the_indexes_by_value_lack_or_have_wrongly_is_found_and_mended(either_scene: Scene) -> None:
+    scene, connection = either_scene, either_scene.connection
+    email, phone = (orjson.loads(cast("bytes", connection.get(KEYS.document("cus_00001"))))[name] for name in FOUND_BY)
+    assert connection.zrem(KEYS.by_email, f"{email}\ncus_00001") == 1
+    assert connection.zrem(KEYS.by_phone, f"{phone}\ncus_00001") == 1
+    connection.zadd(KEYS.by_email, {"an.older@address.example\ncus_00002": 0, "of@nobody.example\nnobody": 0})
+    connection.zadd(KEYS.by_phone, {"+1\nnobody": 0, "no entry": 0})
+    overwritten = cast("bytes", connection.get(KEYS.document("cus_00003"))).replace(b'"email":"', b'"email":"x')
+    connection.set(KEYS.document("cus_00003"), overwritten)
+    connection.delete(KEYS.document("cus_00004"))
+
+    checked = scene.reconcile(check_only=True)
+    assert found(checked) == {"agrees": 57, "missing": 1, "different": 1, "misindexed": 4}
+    assert set(checked.samples[Kind.MISINDEXED]) == {"cus_00001", "cus_00002", "nobody", ""}
+    assert connection.zscore(KEYS.by_email, f"{email}\ncus_00001") is None
+    assert connection.zscore(KEYS.by_phone, "+1\nnobody") == 0
+
+    report = scene.reconcile()
+    assert found(report) == found(checked)
+    assert scene.agrees()
+    assert found(scene.reconcile(check_only=True)) == {"agrees": CUSTOMERS}
+
+
+@pytest.mark.parametrize("index", KEYS.by_value)
+def test_an_index_that_was_lost_is_built_again(either_scene: Scene, index: str) -> None:
+    listed = either_scene.connection.zcard(index)
+    either_scene.connection.delete(index)
+    checked = either_scene.reconcile(check_only=True)
+    assert 0 < checked.counts[Kind.MISINDEXED] == listed
+    assert found(either_scene.reconcile()) == found(checked)
+    assert either_scene.agrees()
+
+
+def test_what_an_earlier_release_has_published_since_the_indexes_were_built_is_mended(scene: Scene) -> None:
+    scene.create("new", contact={"email": "new@example.com"})
+    scene.edit("cus_00001", contact={"email": "newer@example.com", "phone": "+41446681802"})
+    scene.delete("cus_00002", hard=False)
+    assert Before(scene.connection).publish(scene.states().values()) == Outcomes(
+        applied=2, deleted=1, unchanged=CUSTOMERS - 2
+    )
+    checked = scene.reconcile(check_only=True)
+    assert found(checked) == {"agrees": CUSTOMERS - 1, "misindexed": 3}
+    scene.reconcile()
+    assert scene.agrees()
+    assert found(scene.reconcile(check_only=True)) == {"agrees": CUSTOMERS + 1}
+
+
+def test_changes_that_a_killed_process_left_untold_are_told_by_a_reconciliation(
+    either_scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, connection = either_scene, either_scene.connection
+    erased = "cus_00003"
+    for name in ("cus_00001", erased):
+        scene.edit(name, status="edited")
+    scene.delete("cus_00002", hard=False)
+    before = len(told(connection))
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.publisher, "announce", lambda _: None)
+        scene.publisher.publish(scene.states().values())
+    Ledger(scene.landing.notes).enter(erased, by="officer@desk")
+    scene.reconcile(check_only=True)
+    is_cluster = isinstance(connection, redis.RedisCluster)
+    assert len(told(connection)) - before == (0 if is_cluster else 3)
+
+    assert found(scene.reconcile()) == {"agrees": CUSTOMERS - 1}
+
+    new = {(one.id, one.kind) for one in told(connection)[before:]}
+    assert new == {("cus_00001", "changed"), ("cus_00002", "deleted")} | (
+        set() if is_cluster else {(erased, "changed")}
+    )
+    assert connection.exists(KEYS.unannounced("cus_00001")) == 0
+    assert connection.exists(KEYS.unannounced(erased)) == int(is_cluster)
+
+
+def test_a_customer_whose_address_changes_during_the_sweep_is_no_difference(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    false_entries = stored.false_entries
+
+    def meanwhile(connection: Connection, entries: Sequence[Entry], *, index: str, keys: CacheKeys) -> list[Entry]:
+        scene.edit("cus_00001", contact={"email": f"at.{index.partition(':')[2]}@example.com"})
+        scene.publisher.publish(scene.states().values())
+        return false_entries(connection, entries, index=index, keys=keys)
+
+    monkeypatch.setattr(stored, "false_entries", meanwhile)
+    assert found(scene.reconcile()) == {"agrees": CUSTOMERS}
+    assert scene.agrees()
 
 
 def test_a_newer_state_in_the_cache_agrees_and_stays(scene: Scene) -> None:
@@ -130,6 +226,7 @@ def test_an_erased_customer_who_is_still_in_the_cache_is_left_to_the_erasure_and
         Ledger(scene.landing.notes).enter(name, by="officer@desk")
     document = scene.connection.get(KEYS.document("cus_00001"))
     scene.connection.delete(KEYS.document("cus_00002"))
+    scene.connection.zadd(KEYS.by_email, {"false@example.com\ncus_00001": 0})
 
     report = scene.reconcile()
 

@@ -13,10 +13,12 @@ from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.cache.lookup import lookup
 from customer_pipeline.cache.publisher import Outcomes, Publisher
 from customer_pipeline.customers import schemas
 from customer_pipeline.landing.errors import LandingError, NotLanded
 from customer_pipeline.landing.store import LandingStore
+from customer_pipeline.provider.profile import Profile
 from customer_pipeline.steps import datasets, normalization, publication
 from customer_pipeline_tests.servers import ValkeyServer
 from customer_pipeline_tests.steps.records import FETCHED, PROFILE, WINDOW, at, land
@@ -57,6 +59,23 @@ def test_a_window_is_covered_once_all_its_customers_were_answered_for(
     with valkey.client() as client:
         assert client.exists("customer:{a}", "customer:{b}:tombstone") == 2
         assert client.exists("customer:{b}") == 0
+
+
+def test_customers_are_found_by_address_and_number_as_they_are_normalized(
+    landing: LandingStore, valkey: ValkeyServer
+) -> None:
+    publisher, coverage = cache(valkey)
+    email, phone = "Ada@B\u00dcCHER.example", "+41 44 668 18 00"
+    land(landing, [{"id": "a", "at": at(1), "email": f" {email} ", "phone": phone}])
+    fields = {**PROFILE.model_dump(mode="json")["fields"], "email": "email", "phone": "phone"}
+    profile = Profile.model_validate({**PROFILE.model_dump(mode="json", exclude_unset=True), "fields": fields})
+    normalization.normalize(WINDOW, profile=profile, landing=landing)
+    publication.publish(WINDOW, landing=landing, publisher=publisher, coverage=coverage)
+    keys, connection = CacheKeys(), connect(valkey.url)
+    assert lookup(connection, "Ada@b\u00fccher.example", index=keys.by_email, keys=keys) == ["a"]
+    assert lookup(connection, "+41446681800", index=keys.by_phone, keys=keys) == ["a"]
+    assert lookup(connection, email, index=keys.by_email, keys=keys) == []
+    assert lookup(connection, phone, index=keys.by_phone, keys=keys) == []
 
 
 def test_a_window_whose_customers_were_not_all_answered_for_is_not_covered(
