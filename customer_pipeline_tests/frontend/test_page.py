@@ -10,8 +10,7 @@ from playwright.sync_api import expect
 from customer_pipeline.api.credentials import Scope
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.publisher import Publisher
-from customer_pipeline_tests.api.lookup_entries import put
-from customer_pipeline_tests.api.serving import ApiServer, live
+from customer_pipeline_tests.api.serving import ApiServer, live, put
 from customer_pipeline_tests.frontend.conftest import SOON, Opener, PageServer, enter, row
 from customer_pipeline_tests.servers import wait_until
 
