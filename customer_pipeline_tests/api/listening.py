@@ -13,6 +13,7 @@ import orjson
 import requests
 from urllib3.exceptions import HTTPError
 
+from customer_pipeline.api.models import Change
 from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.publisher import Publisher
@@ -80,8 +81,8 @@ class Client:
             return
         fields = dict(line.split(": ", 1) for line in text.split("\n"))
         data = orjson.loads(fields["data"])
-        assert set(data) in ({"id", "version", "kind"}, set())
-        assert data.get("kind", fields["event"]) == fields["event"]
+        if data:
+            assert Change.model_validate(data).kind == fields["event"]
         self.events.append(Event(fields["id"], fields["event"], data.get("id", ""), data.get("version", "")))
 
 
