@@ -184,12 +184,6 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
-def _count(text: str) -> int:
-    if not _WHOLE_NUMBER.fullmatch(text) or text.startswith("0"):
-        raise ValueError(f"is {text!r}")
-    return int(text)
-
-
 def _secret(text: str) -> str:
     if text != text.strip() or not text.isprintable():
         raise ValueError("has a line break, a control character or white space around it")

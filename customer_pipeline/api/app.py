@@ -68,7 +68,7 @@ class Api(FastAPI):
         metrics = Metrics()
         gate = Gate(KeyFile(settings.keys_file), RateLimit(settings.requests_per_minute))
         self._as_of = AsOf(cache, stale_after=settings.stale_after)
-        self.changes = Changes(stream=f"{keys.prefix}s:changes", connection=connection, blocking=blocking)
+        self.changes = Changes(stream=keys.changes, connection=connection, blocking=blocking)
         streams = Streams(self.changes, gate=gate, metrics=metrics, most=settings.streams)
         self._enclosed = partial(
             Envelope, gate=gate, cors=Cors(settings.cors_origins), as_of=self._as_of, metrics=metrics

@@ -13,6 +13,8 @@ SANDBOX = "sandbox"
 SANDBOX_TOKEN = "sandbox-token"  # noqa: S105 -- guards invented data only
 
 _DEFAULTED = ("PROVIDER_PROFILE", "REDIS_URL", "LANDING_URI", "CUSTOMER_PIPELINE_START", "CUSTOMER_PIPELINE_PREFIX")
+# Where a person serves the example page, or one of their own.
+_PAGES = f"http://localhost:8000,http://{HOST}:8000"
 _FILES = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
 
 
@@ -80,6 +82,7 @@ def complete(environ: Mapping[str, str], *, home: Home, ports: Ports) -> dict[st
         "DAGSTER_HOME": str(home.dagster),
         "DAGSTER_WEBSERVER_URL": ports.ui_url,
         "API_KEYS_FILE": str(home.api_keys),
+        "API_CORS_ORIGINS": _PAGES,
     }
     if not environ.get("CUSTOMER_PIPELINE_START"):
         defaults["CUSTOMER_PIPELINE_START"] = home.start()

@@ -3,6 +3,9 @@
 import contextlib
 import socket
 import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -10,17 +13,24 @@ import orjson
 import requests
 from urllib3.exceptions import HTTPError
 
+from customer_pipeline.api.models import Change
+from customer_pipeline.cache.codec import State
 from customer_pipeline.cache.connection import Connection
-from customer_pipeline_tests.api.serving import ApiServer
+from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline.timestamps import format_instant
+from customer_pipeline_tests.api.serving import KEYS, ApiServer, deleted, live
 from customer_pipeline_tests.servers import wait_until
 
-STREAM = "customers:changes"
+START = datetime(2026, 11, 23, 7, 50, tzinfo=UTC)
+
+_clock = count()
 
 
 class Event(NamedTuple):
     id: str
     kind: str
     customer: str
+    version: str
 
 
 class Client:
@@ -71,20 +81,36 @@ class Client:
             return
         fields = dict(line.split(": ", 1) for line in text.split("\n"))
         data = orjson.loads(fields["data"])
-        assert set(data) in ({"id", "version", "kind"}, set())
-        self.events.append(Event(fields["id"], fields["event"], data.get("id", "")))
+        if data:
+            assert Change.model_validate(data).kind == fields["event"]
+        self.events.append(Event(fields["id"], fields["event"], data.get("id", ""), data.get("version", "")))
 
 
-def change(connection: Connection, customer_id: str, kind: str = "changed", *, cap: int = 100_000) -> str:
-    """Write an entry, as publication does; return its id."""
-    fields: Any = {"id": customer_id, "version": f"v of {customer_id}", "kind": kind}
-    entry: Any = connection.xadd(STREAM, fields, maxlen=cap, approximate=False)
-    return str(entry.decode())
+def change(connection: Connection, customer_id: str, kind: str = "changed") -> str:
+    """Publish a change; return the id of its entry in the stream."""
+    (state,) = states([customer_id], kind)
+    Publisher(connection).publish([state])
+    return entries(connection)[-1].id
+
+
+def states(ids: Sequence[str], kind: str = "changed") -> list[State]:
+    """States of customers, each newer than any before."""
+    make = deleted if kind == "deleted" else live
+    return [make(each, updated_at=format_instant(START + timedelta(milliseconds=next(_clock)))) for each in ids]
+
+
+def entries(connection: Connection) -> list[Event]:
+    """Read what the stream tells, oldest first."""
+    found: Any = connection.xrange(KEYS.changes)
+    return [
+        Event(entry.decode(), *(fields[name].decode() for name in (b"kind", b"id", b"version")))
+        for entry, fields in found
+    ]
 
 
 def bring_in_step(api: ApiServer, connection: Connection) -> None:
     """Return when the API has noticed the loss of an earlier test's stream: who listens begins at this one's end."""
-    newest = change(connection, "in step")
+    newest = change(connection, "in step", "deleted")
 
     def is_in_step() -> bool:
         with Client(api) as client:

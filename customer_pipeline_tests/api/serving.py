@@ -15,8 +15,9 @@ from customer_pipeline.api import key_file
 from customer_pipeline.api.credentials import Scope, make
 from customer_pipeline.api.examples import CUSTOMER
 from customer_pipeline.cache.codec import State
-from customer_pipeline.cache.freshness import Freshness
+from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.keys import CacheKeys
+from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.customers.model import CustomerDocument
 from customer_pipeline.timestamps import epoch_milliseconds, now, parse_instant
 from customer_pipeline_tests.servers import ServerProcess, free_port
@@ -87,8 +88,12 @@ def deleted(customer_id: str, *, updated_at: str = "2026-11-23T07:50:00.000000Z"
     return State(customer_id, version, epoch_milliseconds(parse_instant(updated_at)), None)
 
 
-def freshness(as_of: datetime) -> bytes:
-    return Freshness(as_of, as_of, (), as_of).dump()
+def put(connection: Connection, customer_id: str, **members: Any) -> bytes:
+    """Publish a customer; return the document."""
+    state = live(customer_id, **members)
+    Publisher(connection).publish([state])
+    assert state.document is not None
+    return state.document
 
 
 def ids_of(documents: Iterable[dict[str, Any]]) -> list[str]:

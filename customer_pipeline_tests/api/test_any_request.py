@@ -1,9 +1,12 @@
 """Any request: what the specification allows and forbids, by schemathesis, and what it never thought of."""
 
 import http.client
+import socket
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,17 +17,16 @@ from schemathesis.config import SchemathesisConfig as Config
 from customer_pipeline import schemas
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.publisher import Publisher
-from customer_pipeline_tests.api.lookup_entries import put
-from customer_pipeline_tests.api.serving import ApiServer, deleted, live
+from customer_pipeline_tests.api.serving import ApiServer, deleted, live, put
 
 load_all_checks()
 REFUSALS = {"checks": {"negative_data_rejection": {"expected-statuses": [400, 401, 404, 405, 413, 414, 431]}}}
 # A schema cannot say which numbers are valid, which cursors were given, and what goes together.
 negative_data_rejection: Any = CHECKS.get_one("negative_data_rejection")
 positive_data_acceptance: Any = CHECKS.get_one("positive_data_acceptance")
-schema = schemathesis.openapi.from_dict(schemas.specification(), config=Config.from_dict(REFUSALS)).exclude(
-    path="/v1/changes"
-)
+whole = schemathesis.openapi.from_dict(schemas.specification(), config=Config.from_dict(REFUSALS))
+schema = whole.exclude(path="/v1/changes")
+changes = whole.include(path="/v1/changes")  # an answer without end
 
 
 @pytest.fixture
@@ -100,3 +102,39 @@ def test_no_request_makes_the_service_fail(
         assert response.status < 500
     finally:
         connection.close()
+
+
+def test_no_address_in_a_request_is_asked(filled: ApiServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        trap.settimeout(1)
+        host = f"127.0.0.1:{trap.getsockname()[1]}"
+        address = f"http://{host}/"
+        authorization = f"Authorization: Bearer {filled.key}"
+        named = [f"{name}: {address}" for name in ("Origin", "Referer", "X-Forwarded-Host", "X-Original-URL", "Via")]
+        named += [f"Host: {host}", f"Forwarded: host={host}", f"X-Request-Id: {address}", f"Last-Event-ID: {address}"]
+        quoted = quote(address, safe="")
+        targets = [address, f"/v1/customers/{quoted}", f"/v1/customers?ids={quoted}", f"/v1/customers?cursor={quoted}"]
+        targets += [
+            f"/v1/customers/lookup?email=ada@{host}",
+            f"/v1/customers?updated_since={quoted}",
+            f"/docs/{quoted}",
+        ]
+        for target in targets:
+            with socket.create_connection(("127.0.0.1", filled.port), timeout=10) as connection:
+                lines = [f"GET {target} HTTP/1.1", "Connection: close", authorization, *named, "", ""]
+                connection.sendall("\r\n".join(lines).encode())
+                assert connection.recv(9) == b"HTTP/1.1 "
+        with pytest.raises(TimeoutError):
+            trap.accept()
+
+
+@changes.parametrize()
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
+def test_the_stream_is_opened_or_refused_as_the_specification_says(case: Case[Any], filled: ApiServer) -> None:
+    asked = case.as_transport_kwargs(base_url=filled.url, headers={"Authorization": f"Bearer {filled.key}"})
+    with requests.request(**asked, stream=True, timeout=10) as response:
+        if case.method != "GET":
+            assert response.status_code == 405
+            return
+        documented = case.operation.definition.raw["responses"][str(response.status_code)]["content"]
+        assert response.headers["Content-Type"] in documented

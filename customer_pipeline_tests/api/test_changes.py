@@ -1,4 +1,4 @@
-"""The stream of changes, heard through a real server; its entries are written here, as publication writes them."""
+"""The stream of changes, heard through a real server while customers are published."""
 
 import time
 from pathlib import Path
@@ -8,8 +8,9 @@ import pytest
 from customer_pipeline import cli
 from customer_pipeline.api.credentials import Scope
 from customer_pipeline.cache.connection import Connection, connect
-from customer_pipeline_tests.api.listening import STREAM, Client, bring_in_step, change
-from customer_pipeline_tests.api.serving import ApiServer
+from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline_tests.api.listening import Client, bring_in_step, change, entries, states
+from customer_pipeline_tests.api.serving import KEYS, ApiServer
 from customer_pipeline_tests.servers import ValkeyServer, wait_until
 
 
@@ -29,29 +30,34 @@ def streams(api: ApiServer) -> float:
     return float(line.split()[1])
 
 
-def test_everybody_hears_every_change_once_in_order(api: ApiServer, connection: Connection) -> None:
+def test_everybody_hears_every_change_once_in_order(
+    api: ApiServer, publisher: Publisher, connection: Connection
+) -> None:
     with Client(api) as first, Client(api) as second:
         first.wait_for(1)
         second.wait_for(1)
         assert first.response.headers["Content-Type"] == "text/event-stream"
         assert first.response.headers["Cache-Control"] == "private, no-store"
-        written = [change(connection, f"c{number}", "deleted" if number == 3 else "changed") for number in range(1200)]
+        published = states([f"c{number}" for number in range(1200)]) + states(["c3"], "deleted")
+        publisher.publish(published)
+        publisher.publish(published)  # nothing of it is news
         for client in (first, second):
-            events = client.wait_for(1201)
+            events = client.wait_for(1202)
             assert events[0].kind == "ready"
-            assert [event.id for event in events[1:]] == written
-            assert [event.customer for event in events[1:]] == [f"c{number}" for number in range(1200)]
-            assert events[4].kind == "deleted"
+            assert [(event.customer, event.version) for event in events[1:]] == [(s.id, s.version) for s in published]
+            assert [event.kind for event in events[1:]] == ["changed"] * 1200 + ["deleted"]
+            assert events[1:] == entries(connection)[1:]
 
 
-def test_who_was_away_hears_what_was_missed_and_goes_on(api: ApiServer, connection: Connection) -> None:
+def test_who_was_away_hears_what_was_missed_and_goes_on(
+    api: ApiServer, publisher: Publisher, connection: Connection
+) -> None:
     with Client(api) as client:
         client.wait_for(1)
         change(connection, "before")
         last = client.wait_for(2)[-1].id
     missed = [f"m{number}" for number in range(1100)]
-    for name in missed:
-        change(connection, name)
+    publisher.publish(states(missed))
     with Client(api, after=last) as client:
         client.wait_for(1100)
         change(connection, "after")
@@ -73,7 +79,7 @@ def test_who_was_away_too_long_is_told_to_load_anew_and_misses_nothing_after_it(
     api: ApiServer, connection: Connection
 ) -> None:
     old = change(connection, "old")
-    written = [change(connection, f"c{number}", cap=5) for number in range(20)]
+    Publisher(connection, changes_kept=5).publish(states([f"c{number}" for number in range(500)]))
     with Client(api, after=old) as client:
         reset = client.wait_for(1)[0]
         assert reset.kind == "reset"
@@ -81,8 +87,8 @@ def test_who_was_away_too_long_is_told_to_load_anew_and_misses_nothing_after_it(
         wait_until(lambda: client.events[-1].id == newest, what="the next change")
         # The API may have been some entries behind when it said so; or has lost its own place, and says so again.
         last = max(number for number, event in enumerate(client.events) if event.kind == "reset")
-        after = [each for each in [*written, newest] if position(each) > position(client.events[last].id)]
-        assert [event.id for event in client.events[last + 1 :]] == after
+        place = position(client.events[last].id)
+        assert client.events[last + 1 :] == [each for each in entries(connection) if position(each.id) > place]
 
 
 def position(text: str) -> tuple[int, ...]:
@@ -102,7 +108,7 @@ def test_a_stream_that_was_lost_while_somebody_listens_is_a_reset(api: ApiServer
     change(connection, "old")
     with Client(api) as client:
         client.wait_for(1)
-        connection.delete(STREAM)
+        connection.delete(KEYS.changes)
         change(connection, "new")
         wait_until(lambda: any(event.kind == "reset" for event in client.events), what="the reset")
         newest = change(connection, "newer")

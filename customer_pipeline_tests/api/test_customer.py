@@ -5,6 +5,7 @@ import pytest
 
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline.cache.removal import remove
 from customer_pipeline_tests.api.serving import KEYS, ApiServer, deleted, document, live
 
 PATH = "/v1/customers/{}"
@@ -37,7 +38,7 @@ def test_an_unknown_customer_is_404_and_a_deleted_one_410(api: ApiServer, publis
 
 def test_an_erased_customer_is_unknown(api: ApiServer, publisher: Publisher, connection: Connection) -> None:
     publisher.publish([live("erased")])
-    connection.delete(KEYS.document("erased"))
+    remove(connection, "erased", keys=KEYS)
     assert api.get(PATH.format("erased")).status_code == 404
 
 

@@ -10,8 +10,7 @@ import requests
 from customer_pipeline.cache.connection import connect
 from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline_tests.api.listening import Client, change
-from customer_pipeline_tests.api.lookup_entries import put
-from customer_pipeline_tests.api.serving import ApiServer, deleted, ids_of, live
+from customer_pipeline_tests.api.serving import ApiServer, deleted, ids_of, live, put
 from customer_pipeline_tests.cache.conftest import ValkeyCluster
 from customer_pipeline_tests.servers import ValkeyServer, wait_until
 
@@ -88,7 +87,6 @@ def test_a_cache_that_refuses_is_503_and_the_log_says_why(tmp_path: Path) -> Non
 def test_a_user_with_the_rights_of_a_reader_is_enough(tmp_path: Path) -> None:
     with ValkeyServer(tmp_path / "valkey") as valkey, connect(valkey.url) as connection:
         put(connection, "c", email="ada@example.com")
-        change(connection, "c")
         rights = ("~customer:*", "~customers:*", "+@read", "+@connection", "+evalsha", "+eval", "+info")
         connection.execute_command("ACL", "SETUSER", "reader", "on", ">pw", *rights)
         with ApiServer(tmp_path / "api", valkey.url.replace("//", "//reader:pw@")) as api:
@@ -115,5 +113,5 @@ def test_a_cluster_is_read_like_one_server(valkey_cluster: ValkeyCluster, tmp_pa
                 assert ids_of(api.get("/v1/customers/lookup", email="ada@example.com").json()["customers"]) == ["c000"]
                 with Client(api) as client:
                     client.wait_for(1)
-                    change(connection, "c001")
-                    assert client.wait_for(2)[1].customer == "c001"
+                    change(connection, "gone", "deleted")
+                    assert client.wait_for(2)[1].customer == "gone"

@@ -155,7 +155,7 @@ def test_the_logs_hold_no_customer_and_no_key(valkey: ValkeyServer, publisher: P
         numbers = api.get("/metrics").text
         log = api.log_text()
     assert "/v1/customers/{customer_id} 200" in log
-    assert "request=trace-1" in log
+    assert f"key={api.key.split('_')[1]} request=trace-1" in log
     for text in (log, numbers):
         assert "secret" not in text
         assert api.key.split("_", 2)[2] not in text

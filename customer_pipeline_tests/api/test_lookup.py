@@ -1,12 +1,12 @@
-"""Lookup by e-mail address and telephone number; the indexes are written here, as publication writes them."""
+"""Lookup by e-mail address and telephone number of customers who were published."""
 
 import pytest
 
 from customer_pipeline.api.lookups import MOST
 from customer_pipeline.cache.connection import Connection
 from customer_pipeline.cache.publisher import Publisher
-from customer_pipeline_tests.api.lookup_entries import index, put
-from customer_pipeline_tests.api.serving import ApiServer, ids_of, live
+from customer_pipeline.cache.removal import remove
+from customer_pipeline_tests.api.serving import KEYS, ApiServer, deleted, ids_of, live, put
 
 LOOKUP = "/v1/customers/lookup"
 
@@ -90,10 +90,24 @@ def test_of_very_many_a_hundred_are_shown_and_said_not_to_be_all(api: ApiServer,
     assert (len(found["customers"]), found["complete"]) == (MOST, False)
 
 
+def test_who_has_another_value_since_or_was_deleted_or_erased_is_found_no_more(
+    api: ApiServer, publisher: Publisher, connection: Connection
+) -> None:
+    later = "2026-11-23T07:51:00.000000Z"
+    for name in ("changed", "deleted", "erased", "same"):
+        put(connection, name, email="old@example.com", phone="+41446681800")
+    publisher.publish([live("changed", email="new@example.com", phone=None, updated_at=later)])
+    publisher.publish([deleted("deleted", updated_at=later)])
+    remove(connection, "erased", keys=KEYS)
+    assert ids_of(api.get(LOOKUP, email="old@example.com").json()["customers"]) == ["same"]
+    assert ids_of(api.get(LOOKUP, phone="+41446681800").json()["customers"]) == ["same"]
+    assert ids_of(api.get(LOOKUP, email="new@example.com").json()["customers"]) == ["changed"]
+
+
 def test_an_entry_whose_customer_has_another_value_or_is_gone_is_no_hit(api: ApiServer, connection: Connection) -> None:
-    index(connection, "gone", email="old@example.com")
     put(connection, "a", email="new@example.com")
-    index(connection, "a", email="old@example.com")
+    foreign = (b"old@example.com\na", b"old@example.com\ngone", b"old@example.com\n\xff", b"old@example.com\n")
+    connection.zadd(KEYS.by_email, dict.fromkeys(foreign, 0))
     assert api.get(LOOKUP, email="old@example.com").json() == {"customers": [], "complete": True}
     assert ids_of(api.get(LOOKUP, email="new@example.com").json()["customers"]) == ["a"]
 
@@ -101,7 +115,5 @@ def test_an_entry_whose_customer_has_another_value_or_is_gone_is_no_hit(api: Api
 def test_a_document_with_numbers_that_no_double_holds_is_served_as_it_is(
     api: ApiServer, connection: Connection
 ) -> None:
-    state = live("a", email="a@example.com", attributes={"big": 12345678901234567890123})
-    Publisher(connection).publish([state])
-    index(connection, "a", email="a@example.com")
+    put(connection, "a", email="a@example.com", attributes={"big": 12345678901234567890123})
     assert b'"big":12345678901234567890123' in api.get(LOOKUP, email="a@example.com").content

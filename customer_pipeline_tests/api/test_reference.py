@@ -6,11 +6,14 @@ from typing import Any
 import jsonschema
 import orjson
 import pytest
+from fastapi.routing import APIRoute
 from openapi_spec_validator import validate
 
 import customer_pipeline
 from customer_pipeline import schemas
 from customer_pipeline.api import cursors, examples
+from customer_pipeline.api.app import Api
+from customer_pipeline.api.settings import ApiSettings
 from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline.customers.model import CustomerDocument
 from customer_pipeline_tests.api.serving import ApiServer, live
@@ -101,3 +104,12 @@ def test_real_answers_fit(api: ApiServer, publisher: Publisher, specification: d
         described = specification["paths"][template]["get"]["responses"][str(response.status_code)]
         content = described["content"][response.headers["Content-Type"]]
         validator(specification, content["schema"]).validate(response.json())
+
+
+def test_what_the_specification_does_not_name_is_404(api: ApiServer, specification: dict[str, Any]) -> None:
+    application = Api(ApiSettings(redis_url="redis://unused", keys_file=Path("unused")))
+    served = {route.path_format for route in application.routes if isinstance(route, APIRoute)}
+    pages = {"/docs", "/docs/problems", "/docs/{name}", "/openapi.json"}
+    assert {path.replace(":path}", "}") for path in served} == {*specification["paths"], *pages}
+    for path in ("/", "/v1", "/v2/customers", "/v1/customer", "/v1/changes/", "/metrics/", "/redoc", "/admin"):
+        assert api.get(path).status_code == 404, path

@@ -4,14 +4,19 @@ import contextlib
 import json
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from customer_pipeline_tests.api.serving import ApiServer
-from customer_pipeline_tests.servers import ValkeyServer
+from customer_pipeline.api.protocol import BoundedProtocol
+from customer_pipeline.api.server import Server
+from customer_pipeline.api.settings import ApiSettings
+from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline_tests.api.serving import ApiServer, live
+from customer_pipeline_tests.servers import ValkeyServer, accepts_connections, free_port, wait_until
 
 
 def exchanged(api: ApiServer, sent: bytes, *, timeout: float = 20.0) -> bytes:
@@ -102,3 +107,29 @@ def test_the_end_waits_for_nobody(valkey: ValkeyServer, tmp_path: Path) -> None:
             list(lines)  # the stream ends as it should
         assert "Traceback" not in api.log_text()
         assert "ERROR" not in api.log_text()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such limit")
+def test_who_takes_no_answer_off_is_cut_off(
+    valkey: ValkeyServer, publisher: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "unread_seconds", 1.0)
+    publisher.publish([live(f"c{number}", name="n" * 500) for number in range(500)])
+    port = free_port()
+    key = ApiServer(tmp_path, valkey.url).key
+    settings = ApiSettings(redis_url=valkey.url, keys_file=tmp_path / "api-keys.json")
+    server = Server(settings, host="127.0.0.1", port=port)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: accepts_connections(port), what="the start")
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect(("127.0.0.1", port))
+            request = f"GET /v1/customers?limit=500 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n"
+            deaf.sendall(request.encode())
+            wait_until(lambda: len(server.server_state.connections) == 1, what="the connection")
+            wait_until(lambda: not server.server_state.connections, what="the cut", timeout=5)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)

@@ -139,6 +139,7 @@ def test_what_the_caller_sets_wins_except_for_the_sandbox_that_the_stack_starts(
 
     own = {"PROVIDER_PROFILE": "sandbox", "SANDBOX_URL": "http://127.0.0.1:2"}
     own |= {"DAGSTER_WEBSERVER_URL": "http://127.0.0.1:1", "API_KEYS_FILE": str(tmp_path / "api-keys.json")}
+    own |= {"API_CORS_ORIGINS": "http://localhost:8000,http://127.0.0.1:8000"}
     assert complete == {**given, **own}
     assert not (tmp_path / "start").exists()
 

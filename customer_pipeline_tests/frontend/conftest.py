@@ -7,19 +7,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 import customer_pipeline
+from customer_pipeline.cache.connection import Connection
 from customer_pipeline_tests.api.conftest import connection, publisher
+from customer_pipeline_tests.api.serving import ApiServer
 from customer_pipeline_tests.defs.conftest import deployed, deployment
-from customer_pipeline_tests.servers import ServerProcess, free_port
+from customer_pipeline_tests.servers import ServerProcess, ValkeyServer, free_port
 
 __all__ = ["connection", "deployed", "deployment", "publisher"]
 
 EXAMPLE = Path(customer_pipeline.__file__).parents[1] / "examples" / "frontend"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = ("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-QUIET += ("--disable-component-update", "--disable-sync")
+QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+QUIET += ["--disable-component-update", "--disable-sync"]
+SOON = 20_000  # milliseconds
 
 Opener = Callable[..., Page]
 
@@ -37,6 +40,22 @@ class PageServer(ServerProcess):
         return f"http://127.0.0.1:{self.port}"
 
 
+def api_for(page_server: PageServer, folder: Path, valkey: ValkeyServer) -> ApiServer:
+    """An API before `valkey` that lets the page read."""
+    return ApiServer(folder, valkey.url, API_CORS_ORIGINS=page_server.url)
+
+
+def enter(page: Page, api: ApiServer, *, key: str | None = None) -> None:
+    """Type the address and a key."""
+    page.get_by_label("Address of the read API").fill(api.url)
+    page.get_by_label("Key").fill(key or api.key)
+    page.get_by_role("button", name="Enter").click()
+
+
+def row(page: Page, customer_id: str) -> Locator:
+    return page.locator(f'tr[data-id="{customer_id}"]')
+
+
 @pytest.fixture(scope="module")
 def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     """The files of the example."""
@@ -51,11 +70,25 @@ def browser() -> Iterator[Browser]:
     if program is None:
         pytest.fail(f"no Chromium is installed ({', '.join(NAMES)}): apt-get install chromium", pytrace=False)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=list(QUIET), chromium_sandbox=os.geteuid() != 0
-        )
+        browser = playwright.chromium.launch(executable_path=program, args=QUIET, chromium_sandbox=os.geteuid() != 0)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def shared_api(
+    valkey_server: ValkeyServer, page_server: PageServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiServer]:
+    """One API for all tests of a module, which lets the page read."""
+    with api_for(page_server, tmp_path_factory.mktemp("api"), valkey_server) as server:
+        yield server
+
+
+@pytest.fixture
+def api(shared_api: ApiServer, connection: Connection) -> ApiServer:
+    """The API, its cache empty."""
+    del connection
+    return shared_api
 
 
 @pytest.fixture
