@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -70,10 +69,10 @@ class Api(FastAPI):
         self._as_of = AsOf(cache, stale_after=settings.stale_after)
         self.changes = Changes(stream=keys.changes, connection=connection, blocking=blocking)
         streams = Streams(self.changes, gate=gate, metrics=metrics, most=settings.streams)
-        self._enclosed = partial(
-            Envelope, gate=gate, cors=Cors(settings.cors_origins), as_of=self._as_of, metrics=metrics
-        )
         super().__init__(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
+        self._entrance = Envelope(
+            self.router, gate=gate, cors=Cors(settings.cors_origins), as_of=self._as_of, metrics=metrics
+        )
         self.router.route_class = Checked
         customers = CustomerRoutes(cache, keys=keys, metrics=metrics)
         service = ServiceRoutes(cache, gate=gate, as_of=self._as_of, numbers=metrics, streams=streams)
@@ -88,7 +87,15 @@ class Api(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return what answers: the routes in their envelope."""
-        return self._enclosed(self.router)
+        return self._entrance
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; FastAPI would look first whether somebody traces it."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        await self._entrance(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
