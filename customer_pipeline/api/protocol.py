@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import secrets
 import socket
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from customer_pipeline.api import problems
+from customer_pipeline.api.joining import JoinedWrites
 from customer_pipeline.api.problems import Problem
 
 
@@ -24,7 +26,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin with a connection."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
         connection = transport.get_extra_info("socket")
         if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
             with contextlib.suppress(OSError):  # a Unix socket has none

@@ -1,5 +1,6 @@
 """How the API is served: one process, one event loop, by uvicorn."""
 
+import gc
 import socket
 
 import uvicorn
@@ -33,6 +34,12 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin; what was imported by now stays, and need not be looked at for garbage again and again."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End."""
