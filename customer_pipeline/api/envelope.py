@@ -6,12 +6,14 @@ import re
 import secrets
 import time
 import traceback
+from itertools import count
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from customer_pipeline.api import problems
+from customer_pipeline.api.access_log import AccessLog
 from customer_pipeline.api.answers import Answer, Header, header, small
 from customer_pipeline.api.as_of import AsOf
 from customer_pipeline.api.cors import Cors
@@ -21,7 +23,6 @@ from customer_pipeline.api.problems import FieldProblem, Problem
 from customer_pipeline.cache.errors import CacheError
 
 _LOG = logging.getLogger("customer_pipeline.api")
-_ACCESS = logging.getLogger("customer_pipeline.api.access")
 _TIME_LIMIT_SECONDS = 10.0
 _LONGEST_ADDRESS = 8192
 _LARGEST_HEADERS = 16_384
@@ -47,6 +48,9 @@ class Envelope:
         self._cors = cors
         self._as_of = as_of
         self._metrics = metrics
+        self._log = AccessLog()
+        self._process = secrets.token_hex(8)
+        self._numbers = count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -55,7 +59,7 @@ class Envelope:
             return
         started = time.perf_counter()
         given = header(scope, b"x-request-id")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16).encode()
+        request_id = given if _REQUEST_ID.fullmatch(given) else self._new_id()
         extra: list[Header] = [(b"x-request-id", request_id)]
         status = 0
 
@@ -79,6 +83,9 @@ class Envelope:
         finally:
             self._note(scope, status, time.perf_counter() - started, request_id.decode())
 
+    def _new_id(self) -> bytes:
+        return f"{self._process}{next(self._numbers):016x}".encode()
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send, extra: list[Header]) -> None:
         require_small(scope)
         if preflight := self._cors.preflight(scope):
@@ -95,11 +102,8 @@ class Envelope:
         """Log and count by the route's template: path and query name customers."""
         route = getattr(scope.get("route"), "path_format", "other")
         self._metrics.answered(route, status, None if scope["path"] == CHANGES else seconds)
-        if _ACCESS.isEnabledFor(logging.INFO):
-            key = key_of(scope)
-            _ACCESS.info(
-                "%s %d %.1f ms key=%s request=%s", route, status, seconds * 1000, key.id if key else "-", request_id
-            )
+        key = key_of(scope)
+        self._log.note(route, status, seconds=seconds, key_id=key.id if key else "-", request_id=request_id)
 
 
 def require_small(scope: Scope) -> None:

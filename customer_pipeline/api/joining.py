@@ -1,4 +1,4 @@
-"""Joins what one turn of the event loop writes: a head and its body leave together, in one system call instead of two."""
+"""Joins what one turn of the event loop writes: a head and its body leave together, by one system call."""
 
 import asyncio
 from typing import Any

@@ -41,8 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = ApiSettings.from_environment(environment(os.environ))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # not in the format, and not free
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
     server = Server(settings, host=arguments.host, port=arguments.port)
     say(f"the read API: http://{arguments.host}:{arguments.port}/docs; keys in {settings.keys_file}")
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again when everything has ended
