@@ -1,6 +1,7 @@
 """The stream of changes, heard through a real server while customers are published."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,20 @@ def test_everybody_hears_every_change_once_in_order(
             assert [(event.customer, event.version) for event in events[1:]] == [(s.id, s.version) for s in published]
             assert [event.kind for event in events[1:]] == ["changed"] * 1200 + ["deleted"]
             assert events[1:] == entries(connection)[1:]
+
+
+def test_many_hear_the_same_also_who_comes_meanwhile(api: ApiServer, publisher: Publisher) -> None:
+    published = states([f"c{number}" for number in range(60)])
+    with ExitStack() as stack:
+        clients = []
+        for number, state in enumerate(published):
+            if number < 35:
+                clients.append(stack.enter_context(Client(api)))
+                clients[-1].wait_for(1)
+            publisher.publish([state])
+        for number, client in enumerate(clients):
+            client.wait_for(61 - number)
+            assert names(client) == [state.id for state in published[number:]]
 
 
 def test_who_was_away_hears_what_was_missed_and_goes_on(
