@@ -21,7 +21,7 @@ _VARY = (b"vary", b"accept-encoding")
 _WORTH_COMPRESSING = 1000
 _SLOW_TO_COMPRESS = 100_000
 _TAG = re.compile(rb'(?:W/)?"([^"]*)"')
-_GZIP = re.compile(rb"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q\s*=\s*([0-9.]+)\s*)?(?:,|$)")
+_CODING = re.compile(rb"(gzip|\*)\s*(?:;\s*q\s*=\s*([0-9.]+)\s*)?")
 
 Header = tuple[bytes, bytes]
 
@@ -71,10 +71,12 @@ def small(status: int, body: bytes, *, media_type: bytes = JSON, headers: Iterab
     return Answer(status, body, [_NOT_STORED, *headers], media_type=media_type)
 
 
+@lru_cache(maxsize=1000)
 def takes_gzip(accept_encoding: bytes) -> bool:
-    """Return whether the client can read gzip."""
-    match = _GZIP.search(accept_encoding.lower())
-    return match is not None and (match[1] is None or match[1].strip(b"0.") != b"")
+    """Return whether the client can read gzip: what is said of gzip counts more than what is said of all others."""
+    parts = [_CODING.fullmatch(part.strip()) for part in accept_encoding.lower().split(b",")]
+    wanted = {match[1]: match[2] is None or match[2].strip(b"0.") != b"" for match in parts if match}
+    return wanted.get(b"gzip", wanted.get(b"*", False))
 
 
 @lru_cache(maxsize=10_000)

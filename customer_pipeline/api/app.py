@@ -57,6 +57,7 @@ class Api(FastAPI):
 
     Attributes:
         changes: the stream that every listener hears; closed before the server ends.
+        envelope: what lies around every answer.
     """
 
     def __init__(self, settings: ApiSettings) -> None:
@@ -70,7 +71,7 @@ class Api(FastAPI):
         self.changes = Changes(stream=keys.changes, connection=connection, blocking=blocking)
         streams = Streams(self.changes, gate=gate, metrics=metrics, most=settings.streams)
         super().__init__(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan)
-        self._entrance = Envelope(
+        self.envelope = Envelope(
             self.router, gate=gate, cors=Cors(settings.cors_origins), as_of=self._as_of, metrics=metrics
         )
         self.router.route_class = Checked
@@ -87,7 +88,7 @@ class Api(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return what answers: the routes in their envelope."""
-        return self._entrance
+        return self.envelope
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; FastAPI would look first whether somebody traces it."""
@@ -95,7 +96,7 @@ class Api(FastAPI):
             await super().__call__(scope, receive, send)
             return
         scope["app"] = self
-        await self._entrance(scope, receive, send)
+        await self.envelope(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -126,7 +127,7 @@ def add_routes(router: APIRouter, customers: CustomerRoutes, service: ServiceRou
         ("customers", f"{paths.CUSTOMERS}/{{customer_id:path}}", customers.one),
         ("customers", paths.CUSTOMERS, customers.many),
         ("changes", paths.CHANGES, service.changes),
-        ("changes", "/v1/freshness", service.freshness),
+        ("changes", paths.FRESHNESS, service.freshness),
         ("service", "/healthz", service.healthz),
         ("service", "/readyz", service.readyz),
         ("service", paths.METRICS, service.metrics),

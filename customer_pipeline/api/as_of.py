@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from customer_pipeline.api.answers import Header
 from customer_pipeline.api.reading import Cache
-from customer_pipeline.cache.errors import CacheError
+from customer_pipeline.cache.errors import told
 from customer_pipeline.cache.freshness import Freshness
 from customer_pipeline.timestamps import format_instant, now
 
@@ -36,9 +36,9 @@ class AsOf:
             try:
                 self.freshness = await self._cache.freshness()
                 self._answers = True
-            except CacheError as error:
+            except Exception as error:  # noqa: BLE001 -- whatever answers instead of a cache, one day a cache does
                 if self._answers:
-                    _LOG.warning("the cache cannot be asked: %s", error)
+                    _LOG.warning("the cache cannot be asked: %s", told(error))
                 self._answers = False
             self.headers = self._headers()
             await asyncio.sleep(_EVERY_SECONDS)

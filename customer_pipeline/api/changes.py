@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from customer_pipeline.api.connection import BLOCK_SECONDS, Client, Connection
-from customer_pipeline.cache.errors import CacheError
+from customer_pipeline.cache.errors import told
 
 _LOG = logging.getLogger(__name__)
 _AT_ONCE = 500
@@ -44,6 +44,10 @@ BEGINNING = Position(0, 0)
 
 class Closed(Exception):  # noqa: N818 -- says what happened
     """The listener gets nothing more: too slow, or the service ends."""
+
+
+class Lost(Exception):  # noqa: N818 -- says what happened
+    """What follows a position is not all there any more."""
 
 
 class Listener:
@@ -95,22 +99,29 @@ class Changes:
         self._blocking = blocking
         self._listeners: set[Listener] = set()
         self._position: Position | None = None
+        self._fails = False
 
     async def keep(self) -> None:
         """Read the stream and hand out what comes, again and again."""
         while True:
             try:
-                position = self._position or self._started(await self._end())
-                entries = await self._read(position)
-                if position != BEGINNING and not await self.is_whole(position):
-                    self._position = await self._end()
-                    await self._hand_out(reset(self._position))
-                elif entries:
-                    self._position = _position_of(entries[-1])
-                    await self._hand_out(events(entries))
-            except CacheError as error:
-                _LOG.info("the stream of changes cannot be read: %s", error)
+                await self._go_on()
+                self._fails = False
+            except Exception as error:  # noqa: BLE001 -- whatever answers instead of a cache, one day a cache does
+                if not self._fails:
+                    _LOG.warning("the stream of changes cannot be read: %s", told(error))
+                self._fails = True
                 await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _go_on(self) -> None:
+        position = self._position or self._started(await self._end())
+        entries = await self._read(position)
+        if position != BEGINNING and not await self.is_whole(position):
+            self._position = await self._end()
+            await self._hand_out(reset(self._position))
+        elif entries:
+            self._position = _position_of(entries[-1])
+            await self._hand_out(events(entries))
 
     async def listen(self) -> Listener:
         """Return a listener to everything from now on.
@@ -147,9 +158,12 @@ class Changes:
 
         Raises:
             CacheError: if the cache cannot be asked.
+            Lost: if some of them left the stream before they were read.
         """
         while after < until:
-            entries = await self._range(f"({after}", str(until), count=_AT_ONCE)
+            entries = await self._range(str(after), str(until), count=_AT_ONCE + 1)
+            if after != BEGINNING and (not entries or _position_of(entries.pop(0)) != after):
+                raise Lost
             if not entries:
                 return
             yield events(entries)

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 Client = Redis | RedisCluster
 
+RIGHTS = "~PREFIX:* ~PREFIXs:* +@read +@connection +evalsha +eval +info, in a cluster +cluster|slots too"
 CONNECT_SECONDS = 0.3
 ANSWER_SECONDS = 0.5
 WHOLE_SECONDS = 0.8
@@ -58,7 +59,7 @@ class Connection:
         except TimeoutError:
             raise CacheUnavailable("the cache did not answer in time", advice="Look at its load.") from None
         except CLIENT_ERRORS as error:
-            raise explain(error) from None
+            raise explain(error, rights=RIGHTS) from None
         except OSError as error:
             raise CacheUnavailable("the cache cannot be reached", advice="See whether it runs.") from error
 

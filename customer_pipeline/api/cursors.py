@@ -7,31 +7,33 @@ from typing import Any
 
 import orjson
 
-from customer_pipeline.customers.identity import usable_id
-
-LENGTH = 4200  # that of an id of 512 characters of four bytes, and of a score
+LENGTH = 5600  # that of an id of 512 characters of four bytes, and of a score
 
 _FORM = re.compile(r"[A-Za-z0-9_-]+")
-_LARGEST_SCORE = 2**53
+LARGEST_SCORE = 2**53
 
 
-def dump(score: int, customer_id: str) -> str:
-    """Return the cursor of the last customer of a page."""
-    return base64.urlsafe_b64encode(orjson.dumps([score, customer_id])).decode().rstrip("=")
+def dump(score: int, member: bytes) -> str:
+    """Return the cursor of the last entry of a page; what else may stand in the index is no text."""
+    return base64.urlsafe_b64encode(orjson.dumps([score, member.decode("latin-1")])).decode().rstrip("=")
 
 
 def parse(text: str) -> tuple[int, bytes]:
-    """Return score and id of a cursor that `dump` has written.
+    """Return score and member of a cursor that `dump` has written.
 
     Raises:
         ValueError: if it has not; the message does not repeat the text.
     """
     match _content(text):
-        case [int(score), str(customer_id)] if (
-            abs(score) <= _LARGEST_SCORE and usable_id(customer_id) and dump(score, customer_id) == text
-        ):
-            return score, customer_id.encode()
+        case [int(score), str(member)] if type(score) is int and abs(score) <= LARGEST_SCORE and _is_bytes(member):
+            found = score, member.encode("latin-1")
+            if dump(*found) == text:
+                return found
     raise ValueError("is none that this service has given")
+
+
+def _is_bytes(member: str) -> bool:
+    return max(member, default="\0") <= "\xff"
 
 
 def _content(text: str) -> Any:

@@ -88,7 +88,7 @@ class CustomerRoutes:
         """
         _require_known(request, {"ids", "updated_since", "cursor", "limit"})
         if ids is not None:
-            if len(request.query_params) > len(ids):
+            if request.query_params.keys() != {"ids"}:
                 raise wrong("ids", "cannot be combined with other parameters")
             return await self._batch(request.scope, parameters.ids(ids))
         since = parameters.instant("updated_since", updated_since) if updated_since is not None else None

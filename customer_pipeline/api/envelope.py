@@ -83,14 +83,20 @@ class Envelope:
         finally:
             self._note(scope, status, time.perf_counter() - started, request_id.decode())
 
+    def refusal(self, problem: Problem) -> tuple[bytes, list[Header]]:
+        """Return body and headers of an answer to what is no request."""
+        request_id = self._new_id()
+        headers = [(b"x-request-id", request_id), *self._as_of.headers, *_SECURITY, _STRICT_CSP]
+        return problems.document(problem, request_id=request_id.decode()), headers
+
     def _new_id(self) -> bytes:
         return f"{self._process}{next(self._numbers):016x}".encode()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, extra: list[Header]) -> None:
-        require_small(scope)
         if preflight := self._cors.preflight(scope):
             await preflight(scope, receive, send)
             return
+        require_small(scope)
         extra += self._gate.admit(scope)
         if scope["path"] == CHANGES:
             await self._application(scope, receive, send)

@@ -1,5 +1,7 @@
 """Who may ask for what: everything needs a key but the health checks, and the reference once there is a key."""
 
+import re
+
 from starlette.types import Scope
 
 from customer_pipeline.api.answers import Header, header
@@ -16,10 +18,19 @@ SPECIFICATION = "/openapi.json"
 LOOKUP = "/v1/customers/lookup"
 CUSTOMERS = "/v1/customers"
 CHANGES = "/v1/changes"
+FRESHNESS = "/v1/freshness"
 METRICS = "/metrics"
 
 _CHALLENGE = b'Bearer realm="customers"'
-_KEY = "customer_pipeline.key"
+KEY = "customer_pipeline.key"
+_SCOPES = {
+    CUSTOMERS: May.READ,
+    LOOKUP: May.LOOKUP,
+    CHANGES: May.CHANGES,
+    METRICS: May.METRICS,
+    FRESHNESS: None,
+}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Gate:
@@ -33,13 +44,13 @@ class Gate:
         """Put the key into the scope of the request, and return the headers that its answer gets.
 
         Raises:
-            Problem: 401, 403 or 429.
+            Problem: 401, 403, 404 or 429.
         """
         path: str = scope["path"]
         if path in HEALTH or (_is_reference(path) and self._keys.keyring):
             return []
         key = self._recognize(header(scope, b"authorization"))
-        scope[_KEY] = key
+        scope[KEY] = key
         allowance = self._limit.take(key.id)
         headers = self._limit.headers(allowance)
         if not allowance.granted:
@@ -75,17 +86,25 @@ class Gate:
 
 def key_of(scope: Scope) -> Key | None:
     """Return the key of a request that was let in; None where none was needed."""
-    key: Key | None = scope.get(_KEY)
+    key: Key | None = scope.get(KEY)
     return key
 
 
 def scope_of(path: str) -> May | None:
-    """Return what a key must be allowed for a path; None where any key will do."""
-    if path == LOOKUP:
-        return May.LOOKUP
-    if path == CUSTOMERS or path.startswith(f"{CUSTOMERS}/"):
+    """Return what a key must be allowed for a path; None where any key will do.
+
+    Raises:
+        Problem: 404, if there is nothing at the path: whatever the routes make of it, nobody gets there.
+    """
+    if _CONTROL.search(path):
+        raise Problem(404, "No path here has a control character.")
+    if path.startswith(f"{CUSTOMERS}/") and path != LOOKUP:
         return May.READ
-    return {CHANGES: May.CHANGES, METRICS: May.METRICS}.get(path)
+    if path in _SCOPES:
+        return _SCOPES[path]
+    if path in HEALTH or _is_reference(path):
+        return None
+    raise Problem(404, "There is nothing at this path.")
 
 
 def _is_reference(path: str) -> bool:

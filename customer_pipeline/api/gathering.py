@@ -48,6 +48,8 @@ class Gatherer(Generic[T]):
             try:
                 found = await self._read_many([name for name, _ in batch])
             except Exception as error:  # noqa: BLE001 -- raised again for each of those who wait
+                # Who came meanwhile has waited as long, and would wait for another failure.
+                batch, self._waiting = batch + self._waiting, []
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

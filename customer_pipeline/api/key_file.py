@@ -32,7 +32,7 @@ def read(path: Path) -> list[Key]:
         return []
     except OSError as error:
         raise KeyFileError(f"the file of the keys cannot be read ({error.strerror}): {path}") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise KeyFileError(f"the file of the keys holds something else: {path}") from None
 
 

@@ -26,10 +26,18 @@ async def page(cache: Cache, *, since: datetime | None, after: tuple[int, bytes]
     """
     from_ms = epoch_milliseconds(since) if since else None
     entries = await cache.ids_after(after, from_ms=from_ms, limit=limit)
-    found = await cache.customers([member.decode() for member, _ in entries])
+    found = await cache.customers([name for member, _ in entries if (name := _text(member))])
     # The index knows milliseconds, a document microseconds.
     least = format_instant(since) if since else ""
     documents = [each.document for each in found if each.document and each.document.updated_at >= least]
     is_last = len(entries) < limit
     member, score = entries[-1] if entries else (b"", 0)
-    return Page(documents, None if is_last else cursors.dump(score, member.decode()))
+    return Page(documents, None if is_last else cursors.dump(score, member))
+
+
+def _text(member: bytes) -> str:
+    """Return an id; nothing for what something else has put into the index."""
+    try:
+        return member.decode()
+    except UnicodeDecodeError:
+        return ""

@@ -41,7 +41,11 @@ def instant(field: str, text: str) -> datetime:
             return timestamps.parse_rfc3339(f"{local.upper()}{'-' if sign == '-' else '+'}{offset or '00:00'}")
         except (ValueError, OverflowError):
             pass  # no calendar has it
-    raise wrong(field, "expected an RFC 3339 datetime with an offset, such as 2026-11-23T07:50:00.000000Z")
+    raise wrong(
+        field,
+        "expected an RFC 3339 datetime with an offset and at most six digits of a second, such as "
+        "2026-11-23T07:50:00.000000Z",
+    )
 
 
 def cursor(text: str) -> tuple[int, bytes]:

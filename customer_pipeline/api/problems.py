@@ -20,7 +20,7 @@ KINDS = {
     429: ("too-many-requests", "The key has made too many requests"),
     431: ("headers-too-large", "The headers are too large"),
     500: ("internal", "The service has failed"),
-    503: ("unavailable", "The cache does not answer"),
+    503: ("unavailable", "The service cannot answer at present"),
 }
 
 Headers = list[tuple[bytes, bytes]]

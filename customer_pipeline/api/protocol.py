@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
-import secrets
 import socket
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from customer_pipeline.api import problems
 from customer_pipeline.api.joining import JoinedWrites
 from customer_pipeline.api.problems import Problem
+
+if TYPE_CHECKING:
+    from customer_pipeline.api.app import Api
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -21,6 +23,7 @@ class BoundedProtocol(HttpToolsProtocol):
     unread_seconds = 30.0
 
     _is_in_head = False
+    _has_begun = False
     _head_size = 0
     _head_timer: asyncio.TimerHandle | None = None
 
@@ -40,9 +43,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what has come."""
+        self._has_begun = False
         super().data_received(data)
         if self._is_in_head and not self.transport.is_closing():
-            self._head_size += len(data)
+            if not self._has_begun:  # else part of it is of requests before
+                self._head_size += len(data)
             if self._head_size > self.largest_head:
                 self._refuse(431, f"The head of a request has at most {self.largest_head} bytes.")
             elif self._head_timer is None:
@@ -50,7 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Note that a head begins."""
-        self._is_in_head, self._head_size = True, 0
+        self._is_in_head, self._has_begun, self._head_size = True, True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -77,10 +82,19 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: int, detail: str) -> None:
-        body = problems.document(Problem(status, detail), request_id=secrets.token_hex(16))
+        """Answer and end; what was asked before is answered first, and then nothing more."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+            self.pipeline.clear()
+            return
+        body, headers = cast("Api", self.app).envelope.refusal(Problem(status, detail))
         head = (
             f"HTTP/1.1 {status} {problems.phrase(status)}\r\ncontent-type: {problems.MEDIA_TYPE}\r\n"
-            f"content-length: {len(body)}\r\ncache-control: private, no-store\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\ncache-control: private, no-store\r\nconnection: close\r\n"
         )
-        self.transport.write(head.encode() + body)
+        lines = [b"%s: %s\r\n" % header for header in headers]
+        self.transport.write(b"".join([head.encode(), *lines, b"\r\n", body]))
         self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: there is nothing to upgrade to."""

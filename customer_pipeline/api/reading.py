@@ -10,6 +10,7 @@ from redis.asyncio import RedisCluster
 from redis.exceptions import NoScriptError
 
 from customer_pipeline.api.connection import Client, Connection
+from customer_pipeline.api.cursors import LARGEST_SCORE
 from customer_pipeline.api.gathering import Gatherer
 from customer_pipeline.cache.errors import CacheRejected
 from customer_pipeline.cache.exchange import Script
@@ -96,9 +97,10 @@ class Cache:
             limit: how many are returned at most.
         """
         score, member = position or ("", b"")
-        arguments = [score, member, "-inf" if from_ms is None else from_ms, limit]
+        arguments = [score, member, -LARGEST_SCORE if from_ms is None else from_ms, limit]
         reply = await self._script(_pages(), self._keys.by_updated_at, arguments)
-        return [(reply[at], int(float(reply[at + 1]))) for at in range(0, len(reply), 2)]
+        entries = [(reply[at], float(reply[at + 1])) for at in range(0, len(reply), 2)]
+        return [(entry, int(score)) for entry, score in entries if score <= LARGEST_SCORE]
 
     async def members(self, key: str, prefix: bytes, *, limit: int) -> list[bytes]:
         """Return what follows `prefix` in the members of a sorted set whose scores are all the same."""

@@ -48,12 +48,13 @@ def _headers(names: Iterable[str]) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _problem(status: int) -> dict[str, Any]:
+def _problem(status: int, *, limited: bool = True) -> dict[str, Any]:
     found = Problem(status, examples.PROBLEMS[status])
     example = problems.content(found, request_id=examples.REQUEST_ID)
+    names = [*_EVERYWHERE, *_OF_STATUS.get(status, ())]
     return {
         "description": problems.KINDS[status][1] + ".",
-        "headers": _headers([*_EVERYWHERE, *_OF_STATUS.get(status, ())]),
+        "headers": _headers(name for name in names if limited or name not in _LIMITS),
         "content": _content(_ref("ProblemDocument"), example, problems.MEDIA_TYPE),
     }
 
@@ -72,7 +73,9 @@ def _responses(
         names = [*_EVERYWHERE, *_LIMITS, "ETag", "Last-Modified"]
         responses["304"] = {"description": "The client has it.", "headers": _headers(names)}
     with_key = () if open_to_all else (401, 403, 429)
-    responses |= {str(status): _problem(status) for status in sorted({*failures, *with_key, *_ANYWHERE})}
+    responses |= {
+        str(status): _problem(status, limited=not open_to_all) for status in sorted({*failures, *with_key, *_ANYWHERE})
+    }
     return responses
 
 

@@ -16,13 +16,11 @@ _GRACE_SECONDS = 5
 class Server(uvicorn.Server):
     """Ends the streams of changes before it waits for the requests under way."""
 
-    def __init__(self, settings: ApiSettings, *, host: str, port: int) -> None:
+    def __init__(self, settings: ApiSettings) -> None:
         self._application = Api(settings)
         super().__init__(
             uvicorn.Config(
                 self._application,
-                host=host,
-                port=port,
                 http=BoundedProtocol,
                 ws="none",
                 lifespan="on",

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from customer_pipeline.api.answers import header
-from customer_pipeline.api.changes import Changes, Closed, Listener, Position, greeting, reset
+from customer_pipeline.api.changes import Changes, Closed, Listener, Lost, Position, greeting, reset
 from customer_pipeline.api.credentials import Key
 from customer_pipeline.api.gate import Gate, key_of
 from customer_pipeline.api.metrics import Metrics
@@ -64,8 +64,11 @@ class Streams:
                 yield greeting(listener.position)
             else:
                 yield _KEEP_ALIVE
-                async for missed in self._changes.between(after, listener.position):
-                    yield missed
+                try:
+                    async for missed in self._changes.between(after, listener.position):
+                        yield missed
+                except Lost:
+                    yield reset(listener.position)
             while self._gate.still_admits(key):
                 try:
                     async with asyncio.timeout(KEEP_ALIVE_SECONDS):

@@ -45,6 +45,10 @@ class CacheRejected(CacheError):  # noqa: N818 -- the word of the design for thi
     """The cache refuses: bad credentials, missing permission, a key of another type. Trying again is useless."""
 
 
+RIGHTS = (
+    "~PREFIX:* ~PREFIXs:* +@read +@write +@scripting +@connection +info, in a cluster +cluster|slots too, with limits "
+    "in the profile +time"
+)
 _LATER = "It heals by itself when a later tick succeeds; readers keep what is there."
 _UNAVAILABLE = {
     "OOM": (
@@ -71,13 +75,7 @@ _REJECTED = {
         "the cache refuses the user or the password",
         "Correct them in REDIS_URL; percent-encode special characters.",
     ),
-    "NOPERM": (
-        "the cache user lacks a permission",
-        (
-            "Grant it ~PREFIX:* ~PREFIXs:* +@read +@write +@scripting +@connection +info, in a cluster +cluster|slots "
-            "too, with limits in the profile +time."
-        ),
-    ),
+    "NOPERM": ("the cache user lacks a permission", "Grant it {rights}."),
     "WRONGTYPE": (
         "a key of the cache holds a value of another type",
         "Something else writes under this prefix: remove its keys, or set another prefix.",
@@ -120,15 +118,20 @@ def not_utf8(place: str) -> CacheRejected:
     )
 
 
-def explain(error: Exception) -> CacheError:
-    """Return the typed error for what redis-py raised or put in a reply's place."""
+def told(error: Exception) -> str:
+    """Return what may be logged of an error: the text of this module's own, of any other only the kind."""
+    return str(error) if isinstance(error, CacheError) else type(error).__name__
+
+
+def explain(error: Exception, *, rights: str = RIGHTS) -> CacheError:
+    """Return the typed error for what redis-py raised or put in a reply's place; `rights` are what the user needs."""
     code = _code(error)
     if code in _UNAVAILABLE:
         reason, advice = _UNAVAILABLE[code]
         return CacheUnavailable(f"{reason} ({code})", advice=advice)
     if code in _REJECTED:
         reason, advice = _REJECTED[code]
-        return CacheRejected(f"{reason} ({code})", advice=advice)
+        return CacheRejected(f"{reason} ({code})", advice=advice.replace("{rights}", rights))
     if isinstance(error, redis.TimeoutError):
         return CacheUnavailable("the cache did not answer in time", advice=_LATER)
     if isinstance(error, redis.ConnectionError):

@@ -5,6 +5,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import socket
 
 from customer_pipeline.commands.output import complain, say
 from customer_pipeline.commands.ports import port
@@ -12,6 +13,7 @@ from customer_pipeline.commands.surroundings import environment
 from customer_pipeline.dev.ports import HOST
 
 PORT = 8500
+_BACKLOG = 2048
 INSTALL = "the read API is not installed: pip install 'customer-pipeline[api]'"
 
 
@@ -40,9 +42,26 @@ def run(arguments: argparse.Namespace) -> int:
     from customer_pipeline.api.settings import ApiSettings  # noqa: PLC0415
 
     settings = ApiSettings.from_environment(environment(os.environ))
+    try:
+        listening = listen(arguments.host, arguments.port)
+    except OSError as error:
+        return complain(
+            f"cannot listen on {arguments.host} port {arguments.port}: {error.strerror}; see --host and --port"
+        )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    server = Server(settings, host=arguments.host, port=arguments.port)
-    say(f"the read API: http://{arguments.host}:{arguments.port}/docs; keys in {settings.keys_file}")
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again when everything has ended
-        server.run()
+    server = Server(settings)
+    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+    say(f"the read API: http://{host}:{arguments.port}/docs; keys in {settings.keys_file}")
+    with listening, contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again when everything has ended
+        server.run(sockets=[listening])
     return 0 if server.started else 1
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        OSError: if the port is taken, or the host is none of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)

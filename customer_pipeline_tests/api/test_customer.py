@@ -112,6 +112,15 @@ def test_what_is_large_is_compressed_for_who_reads_that(api: ApiServer, publishe
     assert int(packed.headers["Content-Length"]) < 1000
     plain = api.get(PATH.format("c"), headers={"Accept-Encoding": "gzip;q=0, br"})
     assert "Content-Encoding" not in plain.headers
+    for said, coding in (
+        ("*, gzip;q=0", None),
+        ("*;q=0, gzip", "gzip"),
+        ("*", "gzip"),
+        ("x-gzip", None),
+        ("*;q=0.0", None),
+    ):
+        found = api.get(PATH.format("c"), headers={"Accept-Encoding": said})
+        assert found.headers.get("Content-Encoding") == coding, said
     assert plain.content == state.document
     assert packed.headers["ETag"].strip('"') == plain.headers["ETag"].strip('"') + "-gzip"
     assert "accept-encoding" in packed.headers["Vary"]

@@ -3,6 +3,7 @@
 import re
 import stat
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,10 @@ GUARDED = [
 def status_of(api: ApiServer, path: str, key: str) -> int:
     with requests.get(f"{api.url}{path}", headers={"Authorization": f"Bearer {key}"}, timeout=10, stream=True) as found:
         return found.status_code
+
+
+def is_read(api: ApiServer, key: str) -> bool:
+    return status_of(api, "/v1/freshness", key) == 200
 
 
 def test_without_any_key_everything_but_health_is_401(valkey: ValkeyServer, tmp_path: Path) -> None:
@@ -101,6 +106,17 @@ def test_a_key_may_do_what_its_scope_says_and_nothing_else(api: ApiServer, scope
             assert status_of(api, path, key) in {200, 404}
 
 
+@pytest.mark.parametrize("end", ["%0A", "%0D", "%00", "/", "//"])
+def test_no_scope_is_got_round_by_what_a_path_ends_with(api: ApiServer, publisher: Publisher, end: str) -> None:
+    publisher.publish([live("c", email="a@example.org")])
+    for scope in Scope:
+        key = api.add_key(scope, name=f"only-{scope}")
+        wait_until(partial(is_read, api, key), what="the reading of the key")
+        for target in NEEDED:
+            path, _, query = target.partition("?")
+            assert status_of(api, f"{path}{end}?{query}&limit=5", key) in {403, 404}, path
+
+
 def test_an_expired_key_is_refused_and_a_revoked_one_a_second_later(api: ApiServer) -> None:
     expired = api.add_key(Scope.READ, expires_at=now())
     fresh = api.add_key(Scope.READ, name="short", expires_at=now() + timedelta(days=1))
@@ -116,11 +132,12 @@ def test_a_file_of_keys_that_holds_something_else_lets_nobody_in(valkey: ValkeyS
     with ApiServer(tmp_path, valkey.url) as api:
         content = api.keys_file.read_text()
         assert api.get(CUSTOMER).status_code == 404
-        api.keys_file.write_text(content[:-10])
-        wait_until(lambda: api.get(CUSTOMER).status_code == 401, what="the refusal")
-        assert "nobody is let in: the file of the keys holds something else" in api.log_text()
-        api.keys_file.write_text(content)
-        wait_until(lambda: api.get(CUSTOMER).status_code == 404, what="the recovery")
+        for damaged in (content[:-10], "[" * 200_000, '{"keys": [null]}'):
+            api.keys_file.write_text(damaged)
+            wait_until(lambda: api.get(CUSTOMER).status_code == 401, what="the refusal", timeout=5)
+            assert "nobody is let in: the file of the keys holds something else" in api.log_text()
+            api.keys_file.write_text(content)
+            wait_until(lambda: api.get(CUSTOMER).status_code == 404, what="the recovery")
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(valkey: ValkeyServer, tmp_path: Path) -> None:

@@ -59,6 +59,28 @@ def test_a_failure_reaches_everybody_who_waits_and_the_next_read_works() -> None
     asyncio.run(run())
 
 
+def test_who_waits_behind_a_failing_round_trip_does_not_wait_for_a_second_one() -> None:
+    calls = 0
+
+    async def read_many(names: list[str]) -> list[str]:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.05)
+        raise CacheUnavailable(f"no answer for {len(names)}", advice="wait")
+
+    async def run() -> None:
+        gatherer = Gatherer(read_many)
+        waiting = []
+        for number in range(20):
+            waiting.append(asyncio.create_task(gatherer.read(str(number))))
+            await asyncio.sleep(0)
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(answer, CacheUnavailable) for answer in answers)
+
+    asyncio.run(run())
+    assert calls <= 4
+
+
 def test_who_leaves_does_not_disturb_the_others() -> None:
     async def read_many(names: list[str]) -> list[str]:
         await asyncio.sleep(0.05)

@@ -16,7 +16,7 @@ from customer_pipeline.api.server import Server
 from customer_pipeline.api.settings import ApiSettings
 from customer_pipeline.cache.publisher import Publisher
 from customer_pipeline_tests.api.serving import ApiServer, live
-from customer_pipeline_tests.servers import ValkeyServer, accepts_connections, free_port, wait_until
+from customer_pipeline_tests.servers import ValkeyServer, accepts_connections, wait_until
 
 
 def exchanged(api: ApiServer, sent: bytes, *, timeout: float = 20.0) -> bytes:
@@ -90,6 +90,31 @@ def test_requests_that_come_at_once_on_one_connection_are_all_answered(api: ApiS
     assert exchanged(api, several).count(b"HTTP/1.1 404") == 4
 
 
+def test_a_request_is_answered_before_what_is_none_behind_it(api: ApiServer) -> None:
+    answer = exchanged(api, head(api).replace(b"Connection: close\r\n", b"") + b"FOO /healthz HTTP/1.1\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert b"\r\nconnection: close\r\n" in answer
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_what_is_no_http_gets_the_headers_of_every_answer(api: ApiServer) -> None:
+    lines = exchanged(api, b"FOO /healthz HTTP/1.1\r\n\r\n").partition(b"\r\n\r\n")[0].split(b"\r\n")
+    names = {line.partition(b":")[0] for line in lines[1:]}
+    assert names >= {b"x-request-id", b"customers-stale", b"x-content-type-options", b"content-security-policy"}
+
+
+def test_many_small_requests_before_half_a_head_are_no_large_head(api: ApiServer) -> None:
+    small = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", api.port), timeout=20) as connection:
+        connection.sendall(small * 2500 + b"GET /healthz HTTP/1.1\r\nHost")
+        received = bytearray()
+        while received.count(b"HTTP/1.1 200") < 2500:
+            data = connection.recv(65_536)
+            assert data
+            received += data
+    assert b"HTTP/1.1 431" not in received
+
+
 def test_the_end_waits_for_nobody(valkey: ValkeyServer, tmp_path: Path) -> None:
     with ApiServer(tmp_path, valkey.url) as api:
         headers = {"Authorization": f"Bearer {api.key}"}
@@ -115,11 +140,12 @@ def test_who_takes_no_answer_off_is_cut_off(
 ) -> None:
     monkeypatch.setattr(BoundedProtocol, "unread_seconds", 1.0)
     publisher.publish([live(f"c{number}", name="n" * 500) for number in range(500)])
-    port = free_port()
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
     key = ApiServer(tmp_path, valkey.url).key
     settings = ApiSettings(redis_url=valkey.url, keys_file=tmp_path / "api-keys.json")
-    server = Server(settings, host="127.0.0.1", port=port)
-    thread = threading.Thread(target=server.run)
+    server = Server(settings)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
         wait_until(lambda: accepts_connections(port), what="the start")
