@@ -91,8 +91,8 @@ export class Client {
 
   /**
    * Hear changes until the client is closed; after each break go on after the last event that was applied, with
-   * growing pauses. The first events are `ready` or `reset`, and so they are after a failure: what `apply` throws that is
-   * neither Outage nor Refusal. Throws Refusal.
+   * growing pauses. The first events are `ready` or `reset`, and so they are again after a failure: what `apply` throws
+   * that is neither Outage nor Refusal. Throws Refusal.
    * @param {{apply: (events: StreamEvent[]) => Promise<void>, live: (isLive: boolean) => void,
    *   failed: (error: unknown) => void}} listener
    */

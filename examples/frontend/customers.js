@@ -3,7 +3,7 @@
  * The page: lists customers, shows one, looks one up, and keeps all of it true by the stream of changes.
  *
  * What changes the page runs in turn, so that no answer from before a change is shown after it. While the service or its
- * cache is away, what was loaded stays, under a banner; so it does after a failure of the page, until all is loaded again.
+ * cache is away, what was loaded stays, under a banner; after a failure of the page too, until all is loaded again.
  *
  * @typedef {import("./client.js").Schemas} Schemas
  * @typedef {import("./client.js").Customer} Customer
