@@ -76,6 +76,20 @@ def test_the_python_of_the_tour_reads_everybody(filled: ApiServer) -> None:
     assert set(names["known"]) == {"cus_00001", "cus_00002", "cus_00003"}
 
 
+def test_the_python_of_the_tour_does_not_learn_of_deletions_and_is_said_not_to(
+    filled: ApiServer, connection: Connection
+) -> None:
+    python = block("python", "def customers").replace(ADDRESS, filled.url)
+    names: dict[str, Any] = {"key": filled.key}
+    exec(python, names)
+    change(connection, "cus_00002", "deleted")
+    assert "cus_00002" not in [each["id"] for each in names["customers"](updated_since=names["newest"])]
+    assert filled.get("/v1/customers", ids=",".join(names["known"])).json()["missing"] == ["cus_00002"]
+    said = DOCUMENT.partition("All customers, and then what changed since")[2].partition("```")[0]
+    for word in ("Deletions", "`/v1/changes`", "`?ids=`", "`missing`"):
+        assert word in said
+
+
 def test_the_typescript_of_the_tour_hears_changes(filled: ApiServer, connection: Connection, tmp_path: Path) -> None:
     script, heard = tmp_path / "tour.ts", tmp_path / "heard"
     said = "listen(process.argv[2], (kind, id) => console.log(kind, id));"
@@ -86,6 +100,9 @@ def test_the_typescript_of_the_tour_hears_changes(filled: ApiServer, connection:
             wait_until(lambda: heard.read_text() == "ready \n", what="the greeting")
             change(connection, "cus_00001")
             wait_until(lambda: heard.read_text() == "ready \nchanged cus_00001\n", what="the change")
+            change(connection, "a\u2028b")
+            expected = "ready \nchanged cus_00001\nchanged a\u2028b\n"
+            wait_until(lambda: heard.read_text() == expected, what="the change of an id with a line separator")
         finally:
             node.kill()
             node.wait()

@@ -8,11 +8,12 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from customer_pipeline.cache.connection import Connection, connect
 from customer_pipeline.cache.coverage import Coverage
 from customer_pipeline.cache.publisher import Publisher
+from customer_pipeline.customers.identity import ID_MAX_LENGTH
 from customer_pipeline.timestamps import format_instant, now
 from customer_pipeline.windows import WINDOW_LENGTH, Window, floor
 from customer_pipeline_tests.api.serving import KEYS, ApiServer, live
@@ -22,6 +23,8 @@ from customer_pipeline_tests.frontend.conftest import SOON, Opener, PageServer, 
 from customer_pipeline_tests.servers import SandboxServer, ValkeyServer
 
 T = TypeVar("T")
+LATER = "2026-11-23T07:51:00.000000Z"
+LONGEST_ADDRESS = 8192  # bytes
 
 
 @pytest.fixture
@@ -74,6 +77,68 @@ def test_customers_on_the_page_change_when_the_provider_changes_them(
     expect(page.locator("#customers tr")).to_have_count(len(before))
 
 
+def test_many_customers_with_long_ids_change_at_once(publisher: Publisher, api: ApiServer, open_page: Opener) -> None:
+    asked: list[str] = []
+    ids = [f"urn:customer:{number:0100d}" for number in range(119)] + ["\N{BUST IN SILHOUETTE}" * ID_MAX_LENGTH]
+    publisher.publish([live(each) for each in ids])
+    page = open_page()
+    page.on("request", lambda request: asked.append(request.url.removeprefix(api.url)))
+    enter(page, api)
+    rows, button = page.locator("#customers tr"), page.get_by_role("button", name="More")
+    for number in (50, 100):
+        expect(rows).to_have_count(number, timeout=SOON)
+        button.click()
+    expect(rows).to_have_count(120)
+    asked.clear()
+    publisher.publish([live(each, name="New Name", updated_at=LATER) for each in ids])
+    expect(rows.filter(has_text="New Name")).to_have_count(120, timeout=SOON)
+    expect(page.locator("#live")).to_have_text("Live")
+    assert max(len(path) for path in asked) <= LONGEST_ADDRESS
+    assert len(asked) < len(ids) / 2
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029"])
+def test_ids_with_separators_of_lines_change_too(
+    publisher: Publisher, api: ApiServer, open_page: Opener, separator: str
+) -> None:
+    publisher.publish([live("plain"), live(f"a{separator}b")])
+    page = open_page()
+    enter(page, api)
+    rows = page.locator("#customers tr")
+    expect(rows).to_have_count(2, timeout=SOON)
+    for customer_id in (f"a{separator}b", "plain"):
+        publisher.publish([live(customer_id, name=f"New {customer_id[0]}", updated_at=LATER)])
+        expect(rows.filter(has_text=f"New {customer_id[0]}")).to_have_count(1, timeout=SOON)
+    expect(page.locator("#live")).to_have_text("Live")
+
+
+def test_what_cannot_be_shown_is_said_and_everything_is_read_again(
+    publisher: Publisher, api: ApiServer, open_page: Opener
+) -> None:
+    def answer(route: Route) -> None:
+        route.fulfill(json={}, headers={"Access-Control-Allow-Origin": "*"})
+
+    publisher.publish([live("c"), live("d")])
+    page = open_page()
+    enter(page, api)
+    indicator, banner = page.locator("#live"), page.locator("#banner")
+    expect(indicator).to_have_text("Live", timeout=SOON)
+    page.route("**/v1/customers?*", answer)
+    publisher.publish([live("c", name="Ada King", updated_at=LATER)])
+    expect(indicator).to_have_text("Connecting…", timeout=SOON)
+    expect(banner).to_contain_text("the page failed (TypeError: ", timeout=SOON)
+    with page.expect_response("**/v1/freshness"):
+        pass
+    expect(banner).to_contain_text("the page failed")
+    expect(page.locator("#customers tr")).to_have_count(2)
+    page.unroute("**/v1/customers?*", answer)
+    expect(row(page, "c")).to_contain_text("Ada King", timeout=2 * SOON)
+    expect(indicator).to_have_text("Live")
+    expect(banner).not_to_contain_text("the page failed", timeout=SOON)
+    publisher.publish([live("d", name="Ada Byron", updated_at=LATER)])
+    expect(row(page, "d")).to_contain_text("Ada Byron", timeout=SOON)
+
+
 def test_an_outage_keeps_what_was_loaded_under_a_banner_and_ends_by_itself(
     own_valkey: ValkeyServer, page_server: PageServer, open_page: Opener, tmp_path: Path
 ) -> None:
@@ -97,7 +162,7 @@ def test_an_outage_keeps_what_was_loaded_under_a_banner_and_ends_by_itself(
 
         own_valkey.start()
         expect(banner).to_be_hidden(timeout=SOON)
-        publisher.publish([live("c", name="Ada King", updated_at="2026-11-23T07:51:00.000000Z")])
+        publisher.publish([live("c", name="Ada King", updated_at=LATER)])
         expect(row(page, "c")).to_contain_text("Ada King", timeout=SOON)
 
 
@@ -131,7 +196,7 @@ def test_the_page_goes_on_where_it_broke_off_when_the_service_was_away(
         api.kill()
         expect(page.locator("#live")).to_have_text("Connecting…", timeout=SOON)
         expect(page.locator("#customers tr")).to_have_count(2)
-        publisher.publish([live("c", name="Back Again", updated_at="2026-11-23T07:51:00.000000Z")])
+        publisher.publish([live("c", name="Back Again", updated_at=LATER)])
         asked.clear()
         api.start()
         expect(row(page, "c")).to_contain_text("Back Again", timeout=2 * SOON)

@@ -8,6 +8,7 @@
  */
 
 const AT_ONCE = 100;
+const LONGEST_QUERY = 6_000; // characters; an address may have 8,192
 const ANSWER_MS = 10_000;
 const SILENCE_MS = 40_000; // a comment comes every 15 s
 const LONGEST_PAUSE_MS = 30_000;
@@ -71,11 +72,9 @@ export class Client {
   async customers(ids) {
     /** @type {{customers: Customer[], missing: string[]}} */
     const all = { customers: [], missing: [] };
-    const together = ids.filter((id) => !id.includes(","));
-    for (let start = 0; start < together.length; start += AT_ONCE) {
-      const query = new URLSearchParams({ ids: together.slice(start, start + AT_ONCE).join(",") });
+    for (const batch of batches(ids.filter((id) => !id.includes(",")))) {
       /** @type {{content: Schemas["Batch"]}} */
-      const { content } = await this.read(`/v1/customers?${query}`);
+      const { content } = await this.read(`/v1/customers?${asking(batch)}`);
       all.customers.push(...content.customers);
       all.missing.push(...content.missing);
     }
@@ -92,10 +91,12 @@ export class Client {
 
   /**
    * Hear changes until the client is closed; after each break go on after the last event that was applied, with
-   * growing pauses. The first events are `ready` or `reset`. Throws Refusal.
-   * @param {{apply: (events: StreamEvent[]) => Promise<void>, live: (isLive: boolean) => void}} listener
+   * growing pauses. The first events are `ready` or `reset`, and so they are again after a failure: what `apply` throws
+   * that is neither Outage nor Refusal. Throws Refusal.
+   * @param {{apply: (events: StreamEvent[]) => Promise<void>, live: (isLive: boolean) => void,
+   *   failed: (error: unknown) => void}} listener
    */
-  async listen({ apply, live }) {
+  async listen({ apply, live, failed }) {
     let last = "";
     for (let failures = 0; !this.isClosed; failures += 1) {
       let least = 0;
@@ -107,8 +108,12 @@ export class Client {
           live(true);
         }
       } catch (error) {
-        if (!(error instanceof Outage)) throw error;
-        least = 1000 * error.seconds;
+        if (error instanceof Refusal) throw error;
+        if (error instanceof Outage) least = 1000 * error.seconds;
+        else if (!this.isClosed) {
+          last = ""; // what was applied is not known
+          failed(error);
+        }
       }
       if (this.isClosed) return;
       live(false);
@@ -165,9 +170,29 @@ export class Client {
   }
 }
 
+/** @param {string[]} ids @returns {string} the query */
+function asking(ids) {
+  return new URLSearchParams({ ids: ids.join(",") }).toString();
+}
+
+/** Yield ids that go into one address, several at a time. @param {string[]} ids @returns {Generator<string[]>} */
+function* batches(ids) {
+  /** @type {string[]} */
+  let batch = [];
+  for (const id of ids) {
+    if (batch.length && (batch.length === AT_ONCE || asking([...batch, id]).length > LONGEST_QUERY)) {
+      yield batch;
+      batch = [];
+    }
+    batch.push(id);
+  }
+  if (batch.length) yield batch;
+}
+
 /** @param {string} text @returns {StreamEvent} */
 function parsed(text) {
+  const lines = text.split("\n"); // nothing else ends one, though a regular expression takes U+2028 for an end
   /** @param {string} name */
-  const field = (name) => text.match(new RegExp(`^${name}: (.*)$`, "m"))?.[1] ?? "";
+  const field = (name) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? "";
   return { id: field("id"), kind: field("event"), data: field("data") };
 }

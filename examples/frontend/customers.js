@@ -3,7 +3,7 @@
  * The page: lists customers, shows one, looks one up, and keeps all of it true by the stream of changes.
  *
  * What changes the page runs in turn, so that no answer from before a change is shown after it. While the service or its
- * cache is away, what was loaded stays, under a banner.
+ * cache is away, what was loaded stays, under a banner; after a failure of the page too, until all is loaded again.
  *
  * @typedef {import("./client.js").Schemas} Schemas
  * @typedef {import("./client.js").Customer} Customer
@@ -24,6 +24,7 @@ let next = null;
 /** @type {string | null} */
 let shown = null;
 let answeredAt = new Date();
+let failure = "";
 let client = new Client("", "");
 let turn = Promise.resolve();
 
@@ -75,6 +76,7 @@ async function load() {
   next = cursor;
   showList();
   if (shown !== null) await readAgain([shown]);
+  failure = "";
 }
 
 /** @param {import("./client.js").StreamEvent[]} events */
@@ -169,12 +171,20 @@ function showFreshness(headers) {
   one("#as-of", HTMLElement).hidden = !asOf;
   one("#as-of time", HTMLElement).replaceWith(time(asOf) || document.createElement("time"));
   const isStale = headers.get("Customers-Stale") === "true";
-  if (!isStale) showBanner("");
+  if (failure) showBanner(failure);
+  else if (!isStale) showBanner("");
   else showBanner(asOf ? `it is complete only up to ${instants.format(new Date(asOf))}.` : "nothing was published yet.");
 }
 
 function showOutage() {
   showBanner(`customers cannot be read at present; the service last answered at ${instants.format(answeredAt)}.`);
+}
+
+/** @param {unknown} error */
+function showFailure(error) {
+  console.error(error);
+  failure = `the page failed (${error}); everything is read again.`;
+  showBanner(failure);
 }
 
 /** @param {string} reason */
@@ -206,7 +216,7 @@ async function enter(address, key) {
   const polling = setInterval(() => read("/v1/freshness").catch(() => undefined), FRESHNESS_MS);
   try {
     await read("/v1/freshness").catch(() => undefined);
-    await entered.listen({ apply: (events) => inTurn(() => apply(events)), live: showLive });
+    await entered.listen({ apply: (events) => inTurn(() => apply(events)), live: showLive, failed: showFailure });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     leave(error.message);
@@ -226,7 +236,7 @@ function leave(why = "") {
   client.close();
   sessionStorage.clear();
   customers.clear();
-  [next, shown] = [null, null];
+  [next, shown, failure] = [null, null, ""];
   showList();
   one("#customer", HTMLElement).hidden = true;
   one("#as-of", HTMLElement).hidden = true;
