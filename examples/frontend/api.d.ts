@@ -764,7 +764,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The cache does not answer. */
+            /** @description The service cannot answer at present. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -779,7 +779,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/docs/problems#unavailable",
-                     *       "title": "The cache does not answer",
+                     *       "title": "The service cannot answer at present",
                      *       "status": 503,
                      *       "detail": "The cache cannot be asked at present; try again.",
                      *       "request_id": "5f0c1d2e3a4b5c6d7e8f901234567890"
@@ -1060,7 +1060,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The cache does not answer. */
+            /** @description The service cannot answer at present. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1075,7 +1075,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/docs/problems#unavailable",
-                     *       "title": "The cache does not answer",
+                     *       "title": "The service cannot answer at present",
                      *       "status": 503,
                      *       "detail": "The cache cannot be asked at present; try again.",
                      *       "request_id": "5f0c1d2e3a4b5c6d7e8f901234567890"
@@ -1294,7 +1294,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The cache does not answer. */
+            /** @description The service cannot answer at present. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1309,7 +1309,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/docs/problems#unavailable",
-                     *       "title": "The cache does not answer",
+                     *       "title": "The service cannot answer at present",
                      *       "status": 503,
                      *       "detail": "The cache cannot be asked at present; try again.",
                      *       "request_id": "5f0c1d2e3a4b5c6d7e8f901234567890"
@@ -1531,7 +1531,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The cache does not answer. */
+            /** @description The service cannot answer at present. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1546,7 +1546,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/docs/problems#unavailable",
-                     *       "title": "The cache does not answer",
+                     *       "title": "The service cannot answer at present",
                      *       "status": 503,
                      *       "detail": "The cache cannot be asked at present; try again.",
                      *       "request_id": "5f0c1d2e3a4b5c6d7e8f901234567890"
@@ -1744,7 +1744,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The cache does not answer. */
+            /** @description The service cannot answer at present. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1759,7 +1759,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/docs/problems#unavailable",
-                     *       "title": "The cache does not answer",
+                     *       "title": "The service cannot answer at present",
                      *       "status": 503,
                      *       "detail": "The cache cannot be asked at present; try again.",
                      *       "request_id": "5f0c1d2e3a4b5c6d7e8f901234567890"
@@ -1992,22 +1992,20 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description The cache does not answer. */
+            /** @description The service cannot answer at present. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     "Customers-As-Of": components["headers"]["Customers-As-Of"];
                     "Customers-Stale": components["headers"]["Customers-Stale"];
                     "Retry-After": components["headers"]["Retry-After"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
                      *       "type": "/docs/problems#unavailable",
-                     *       "title": "The cache does not answer",
+                     *       "title": "The service cannot answer at present",
                      *       "status": 503,
                      *       "detail": "The cache cannot be asked at present; try again.",
                      *       "request_id": "5f0c1d2e3a4b5c6d7e8f901234567890"
@@ -2199,4 +2197,4 @@ export interface operations {
         };
     };
 }
-// docs/openapi.json: SHA-256 6ee9d680ab81658f5b79ac01fe8db3e7c61d42c1376a17230d61edd5310c1964
+// docs/openapi.json: SHA-256 8c783576eea2f8801a85c4dabac3fcc3c1b41fe307d3ed821f1eb1aba0022adf
