@@ -150,7 +150,7 @@ def test_an_outage_keeps_what_was_loaded_under_a_banner_and_ends_by_itself(
         enter(page, api)
         banner = page.locator("#banner")
         expect(row(page, "c")).to_contain_text("Ada Lovelace", timeout=SOON)
-        expect(banner).to_be_hidden()
+        expect(banner).to_be_hidden(timeout=SOON)
 
         own_valkey.stop()
         expect(banner).to_contain_text("What is shown may be out of date: customers cannot be read", timeout=SOON)

@@ -49,6 +49,7 @@ def test_a_customer_is_found_by_e_mail_address_and_shown_as_text(
     connection: Connection, api: ApiServer, page_server: PageServer, open_page: Opener
 ) -> None:
     put(connection, "ada", email="ada@example.com", name="<b>Ada</b>")
+    put(connection, "long", email="jean-noel.munoz-garcon.de-la-fuente@mail.customers.international.example.com")
     page = open_page()
     enter(page, api)
     found, search = page.locator("#found"), page.get_by_role("searchbox")
@@ -57,6 +58,7 @@ def test_a_customer_is_found_by_e_mail_address_and_shown_as_text(
     expect(found).to_contain_text("1 found:", timeout=SOON)
     found.get_by_role("button").click()
     expect(page.locator("#customer h2")).to_have_text("<b>Ada</b>")
+    assert not page.locator("section").evaluate("list => list.scrollWidth > list.clientWidth"), "the list is cut off"
     expect(page.locator("#customer dl")).to_contain_text("Bahnhofstrasse 1")
     search.fill("+41446681801")
     search.press("Enter")
