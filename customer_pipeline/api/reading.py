@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
 from typing import Any, NamedTuple
 
 from redis.asyncio import RedisCluster
@@ -13,7 +11,7 @@ from customer_pipeline.api.connection import Client, Connection
 from customer_pipeline.api.cursors import LARGEST_SCORE
 from customer_pipeline.api.gathering import Gatherer
 from customer_pipeline.cache.errors import CacheRejected
-from customer_pipeline.cache.exchange import Script
+from customer_pipeline.cache.exchange import Script, script
 from customer_pipeline.cache.freshness import Freshness
 from customer_pipeline.cache.keys import CacheKeys
 
@@ -98,7 +96,7 @@ class Cache:
         """
         score, member = position or ("", b"")
         arguments = [score, member, -LARGEST_SCORE if from_ms is None else from_ms, limit]
-        reply = await self._script(_pages(), self._keys.by_updated_at, arguments)
+        reply = await self._run(script("pages.lua"), self._keys.by_updated_at, arguments)
         entries = [(reply[at], float(reply[at + 1])) for at in range(0, len(reply), 2)]
         return [(entry, int(score)) for entry, score in entries if score <= LARGEST_SCORE]
 
@@ -114,12 +112,12 @@ class Cache:
         """Return if the cache answers."""
         await self._connection.run(lambda client: client.exists(self._keys.freshness))
 
-    async def _script(self, script: Script, key: str, arguments: list[Any]) -> list[bytes]:
+    async def _run(self, asked: Script, key: str, arguments: list[Any]) -> list[bytes]:
         async def ask(client: Client) -> list[bytes]:
             try:
-                found = await client.execute_command("EVALSHA", script.sha, 1, key, *arguments)
+                found = await client.execute_command("EVALSHA", asked.sha, 1, key, *arguments)
             except NoScriptError:
-                found = await client.execute_command("EVAL", script.source, 1, key, *arguments)
+                found = await client.execute_command("EVAL", asked.source, 1, key, *arguments)
             return list(found)
 
         return await self._connection.run(ask)
@@ -138,8 +136,3 @@ async def _values(client: Client, pairs: list[tuple[str, str]]) -> list[bytes | 
     for pair in pairs:
         pipeline.execute_command("MGET", *pair)
     return [value for values in await pipeline.execute() for value in values]
-
-
-@cache
-def _pages() -> Script:
-    return Script(resources.files("customer_pipeline.cache").joinpath("pages.lua").read_text(encoding="utf-8"))
