@@ -23,7 +23,7 @@ from customer_pipeline_tests.servers import wait_until
 
 START = datetime(2026, 11, 23, 7, 50, tzinfo=UTC)
 
-_clock = count()
+_clock = count(1)  # at 0 milliseconds is what other tests publish
 
 
 class Event(NamedTuple):
